@@ -77,21 +77,21 @@ lpod_rc lpod_nomem(lpod_error *err) { return lpod_fail(err, LPOD_E_NOMEM, "out o
 
 const char *lpod_rc_name(lpod_rc rc) {
   switch (rc) {
-    case LPOD_OK: return "OK";
-    case LPOD_E_NOMEM: return "NOMEM";
-    case LPOD_E_USAGE: return "USAGE";
-    case LPOD_E_CONFIG: return "CONFIG";
-    case LPOD_E_PARSE: return "PARSE";
-    case LPOD_E_LIMIT: return "LIMIT";
-    case LPOD_E_IO: return "IO";
-    case LPOD_E_CONNECT: return "CONNECT";
-    case LPOD_E_TLS: return "TLS";
-    case LPOD_E_CUT: return "CUT";
-    case LPOD_E_TIMEOUT: return "TIMEOUT";
-    case LPOD_E_API: return "API";
-    case LPOD_E_CREDENTIAL: return "CREDENTIAL";
-    case LPOD_E_CANCELLED: return "CANCELLED";
-    case LPOD_E_TASK: return "TASK";
+  case LPOD_OK: return "OK";
+  case LPOD_E_NOMEM: return "NOMEM";
+  case LPOD_E_USAGE: return "USAGE";
+  case LPOD_E_CONFIG: return "CONFIG";
+  case LPOD_E_PARSE: return "PARSE";
+  case LPOD_E_LIMIT: return "LIMIT";
+  case LPOD_E_IO: return "IO";
+  case LPOD_E_CONNECT: return "CONNECT";
+  case LPOD_E_TLS: return "TLS";
+  case LPOD_E_CUT: return "CUT";
+  case LPOD_E_TIMEOUT: return "TIMEOUT";
+  case LPOD_E_API: return "API";
+  case LPOD_E_CREDENTIAL: return "CREDENTIAL";
+  case LPOD_E_CANCELLED: return "CANCELLED";
+  case LPOD_E_TASK: return "TASK";
   }
   return "UNKNOWN";
 }

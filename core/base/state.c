@@ -141,8 +141,7 @@ static lpod_rc publish(const char *folder, const char *id, const char *made, con
   return LPOD_OK;
 }
 
-static lpod_rc hold(const char *folder, const char *id, const char *made, const char *path, int *out,
-                    lpod_error *err) {
+static lpod_rc hold(const char *folder, const char *id, const char *made, const char *path, int *out, lpod_error *err) {
   int fd = open(made, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return failed(err, made, "cannot be made");
   lpod_rc rc = flock(fd, LOCK_EX | LOCK_NB) ? failed(err, made, "cannot be locked") : LPOD_OK;

@@ -9,10 +9,10 @@
 struct lpod_value {
   uint8_t type;
   bool boolean;
-  uint32_t line;    /* from 1; 0 = not known */
-  uint32_t count;   /* children, or bytes of a string */
+  uint32_t line;  /* from 1; 0 = not known */
+  uint32_t count; /* children, or bytes of a string */
   uint32_t key_len;
-  const char *key;  /* in a map: closed by NUL, in the arena */
+  const char *key; /* in a map: closed by NUL, in the arena */
   struct lpod_value *next;
   union {
     int64_t integer;
@@ -31,9 +31,9 @@ typedef struct lpod_block {
 } lpod_block;
 
 struct lpod_doc {
-  char *at, *end;           /* free memory of the current block */
+  char *at, *end; /* free memory of the current block */
   lpod_block *first, *current;
-  size_t bytes, ceiling;    /* of all blocks, heads included */
+  size_t bytes, ceiling; /* of all blocks, heads included */
   lpod_value *root;
 };
 

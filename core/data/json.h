@@ -11,7 +11,7 @@
 typedef struct lpod_json_reader lpod_json_reader;
 
 typedef struct lpod_json_options { /* its texts are borrowed for the life of the reader */
-  size_t ceiling;    /* arena of one value; 0 = LPOD_LIMIT_DOC */
+  size_t ceiling;                  /* arena of one value; 0 = LPOD_LIMIT_DOC */
   bool stream;       /* many values one behind the other (a watch), white space between them optional (W16) */
   const char *items; /* not NULL: the elements of the list under this key of the top-level map are delivered one by
                         one and left out of the map, which is delivered last (W14); ceiling then bounds each */

@@ -13,7 +13,7 @@ static int hex_digit(char c) {
   return -1;
 }
 
-/* \uXXXX: 6 when read, 0 when cut, -1 when wrong. */
+/* \u and four digits: 6 when read, 0 when cut, -1 when wrong. */
 static int read_unit(const char *text, size_t len, unsigned *unit) {
   *unit = 0;
   for (size_t i = 0; i < 6; i++) {

@@ -15,16 +15,16 @@
 #define LEFT_OUT 255 /* type of an entry that is checked but not delivered: it goes when its map ends */
 
 typedef enum state { /* what comes next */
-  AT_VALUE,
-  AT_FIRST_ITEM, /* or ] */
-  AT_FIRST_KEY,  /* or } */
-  AT_KEY,
-  AT_COLON,
-  AT_COMMA, /* or the end of the container */
-  AT_END,
-  IN_STRING,
-  IN_NUMBER,
-  IN_WORD,
+                     AT_VALUE,
+                     AT_FIRST_ITEM, /* or ] */
+                     AT_FIRST_KEY,  /* or } */
+                     AT_KEY,
+                     AT_COLON,
+                     AT_COMMA, /* or the end of the container */
+                     AT_END,
+                     IN_STRING,
+                     IN_NUMBER,
+                     IN_WORD,
 } state;
 
 struct lpod_json_reader {
@@ -34,23 +34,23 @@ struct lpod_json_reader {
   bool string_is_key;
   bool failed;
   unsigned depth;
-  lpod_doc *doc;         /* of the value that is being read */
-  lpod_doc *outer;       /* of the top-level map, while its items are read */
+  lpod_doc *doc;   /* of the value that is being read */
+  lpod_doc *outer; /* of the top-level map, while its items are read */
   lpod_doc *spare;
-  lpod_value *open;      /* innermost open container */
-  lpod_value *items_map; /* the top-level map, while its items are read */
-  lpod_value *skipped;   /* the outermost value that is being thrown away ... */
+  lpod_value *open;        /* innermost open container */
+  lpod_value *items_map;   /* the top-level map, while its items are read */
+  lpod_value *skipped;     /* the outermost value that is being thrown away ... */
   lpod_doc_mark skip_mark; /* ... and where its memory begins */
   const char *key;
   uint32_t key_len;
-  uint64_t key_at;       /* offsets are from the first byte ever read */
-  char *text;            /* start of the open text, which ends at doc->at */
+  uint64_t key_at; /* offsets are from the first byte ever read */
+  char *text;      /* start of the open text, which ends at doc->at */
   uint64_t text_at;
   char pending[LPOD_JSON_ESCAPE_MAX];
   size_t pending_len;
   const char *word;
   size_t word_at;
-  const char *chunk;     /* the bytes being read, and the offset of the first one */
+  const char *chunk; /* the bytes being read, and the offset of the first one */
   uint64_t chunk_at;
   uint64_t line, line_at;
   lpod_keys keys;
@@ -367,8 +367,7 @@ static lpod_rc read_string(lpod_json_reader *reader, const char **at, const char
   return rc;
 }
 
-static lpod_rc begin_string(lpod_json_reader *reader, const char **at, const char *end, bool is_key,
-                            lpod_error *err) {
+static lpod_rc begin_string(lpod_json_reader *reader, const char **at, const char *end, bool is_key, lpod_error *err) {
   open_text(reader, *at);
   reader->string_is_key = is_key;
   (*at)++;
@@ -455,23 +454,23 @@ static lpod_rc read_value(lpod_json_reader *reader, const char **at, const char 
   if (rc) return rc;
   char c = **at;
   switch (c) {
-    case '"': return begin_string(reader, at, end, false, err);
-    case '{':
-    case '[':
-      if (c == '[' && is_items(reader)) {
-        rc = begin_items(reader, err);
-      } else {
-        rc = open_container(reader, *at, c == '[' ? LPOD_ARRAY : LPOD_OBJECT, err);
-      }
-      (*at)++;
-      return rc;
-    case 't': return begin_word(reader, *at, "true");
-    case 'f': return begin_word(reader, *at, "false");
-    case 'n': return begin_word(reader, *at, "null");
-    default:
-      if (c != '-' && (c < '0' || c > '9')) return unexpected_byte(reader, *at, "a value", err);
-      open_text(reader, *at);
-      return read_number(reader, at, end, err);
+  case '"': return begin_string(reader, at, end, false, err);
+  case '{':
+  case '[':
+    if (c == '[' && is_items(reader)) {
+      rc = begin_items(reader, err);
+    } else {
+      rc = open_container(reader, *at, c == '[' ? LPOD_ARRAY : LPOD_OBJECT, err);
+    }
+    (*at)++;
+    return rc;
+  case 't': return begin_word(reader, *at, "true");
+  case 'f': return begin_word(reader, *at, "false");
+  case 'n': return begin_word(reader, *at, "null");
+  default:
+    if (c != '-' && (c < '0' || c > '9')) return unexpected_byte(reader, *at, "a value", err);
+    open_text(reader, *at);
+    return read_number(reader, at, end, err);
   }
 }
 
@@ -498,27 +497,27 @@ static lpod_rc read_comma(lpod_json_reader *reader, const char **at, lpod_error 
 static lpod_rc read_token(lpod_json_reader *reader, const char **at, const char *end, lpod_error *err) {
   char c = **at;
   switch (reader->state) {
-    case AT_FIRST_ITEM:
-      if (c == ']') return read_comma(reader, at, err);
-      return read_value(reader, at, end, err);
-    case AT_VALUE: return read_value(reader, at, end, err);
-    case AT_FIRST_KEY:
-      if (c == '}') return read_comma(reader, at, err);
-      if (c != '"') return unexpected_byte(reader, *at, "a key or '}'", err);
-      return begin_string(reader, at, end, true, err);
-    case AT_KEY:
-      if (c != '"') return unexpected_byte(reader, *at, "a key", err);
-      return begin_string(reader, at, end, true, err);
-    case AT_COLON:
-      if (c != ':') return unexpected_byte(reader, *at, "':'", err);
-      (*at)++;
-      reader->state = AT_VALUE;
-      return LPOD_OK;
-    case AT_COMMA: return read_comma(reader, at, err);
-    case AT_END: return unexpected_byte(reader, *at, "the end", err);
-    case IN_STRING: return read_string(reader, at, end, err);
-    case IN_NUMBER: return read_number(reader, at, end, err);
-    case IN_WORD: return read_word(reader, at, end, err);
+  case AT_FIRST_ITEM:
+    if (c == ']') return read_comma(reader, at, err);
+    return read_value(reader, at, end, err);
+  case AT_VALUE: return read_value(reader, at, end, err);
+  case AT_FIRST_KEY:
+    if (c == '}') return read_comma(reader, at, err);
+    if (c != '"') return unexpected_byte(reader, *at, "a key or '}'", err);
+    return begin_string(reader, at, end, true, err);
+  case AT_KEY:
+    if (c != '"') return unexpected_byte(reader, *at, "a key", err);
+    return begin_string(reader, at, end, true, err);
+  case AT_COLON:
+    if (c != ':') return unexpected_byte(reader, *at, "':'", err);
+    (*at)++;
+    reader->state = AT_VALUE;
+    return LPOD_OK;
+  case AT_COMMA: return read_comma(reader, at, err);
+  case AT_END: return unexpected_byte(reader, *at, "the end", err);
+  case IN_STRING: return read_string(reader, at, end, err);
+  case IN_NUMBER: return read_number(reader, at, end, err);
+  case IN_WORD: return read_word(reader, at, end, err);
   }
   return LPOD_OK;
 }

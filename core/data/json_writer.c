@@ -10,14 +10,14 @@
 
 static lpod_rc add_escape(lpod_buf *out, unsigned char c, lpod_error *err) {
   switch (c) {
-    case '"': return lpod_buf_add(out, "\\\"", 2, err);
-    case '\\': return lpod_buf_add(out, "\\\\", 2, err);
-    case '\b': return lpod_buf_add(out, "\\b", 2, err);
-    case '\f': return lpod_buf_add(out, "\\f", 2, err);
-    case '\n': return lpod_buf_add(out, "\\n", 2, err);
-    case '\r': return lpod_buf_add(out, "\\r", 2, err);
-    case '\t': return lpod_buf_add(out, "\\t", 2, err);
-    default: return lpod_buf_addf(out, err, "\\u%04x", c);
+  case '"': return lpod_buf_add(out, "\\\"", 2, err);
+  case '\\': return lpod_buf_add(out, "\\\\", 2, err);
+  case '\b': return lpod_buf_add(out, "\\b", 2, err);
+  case '\f': return lpod_buf_add(out, "\\f", 2, err);
+  case '\n': return lpod_buf_add(out, "\\n", 2, err);
+  case '\r': return lpod_buf_add(out, "\\r", 2, err);
+  case '\t': return lpod_buf_add(out, "\\t", 2, err);
+  default: return lpod_buf_addf(out, err, "\\u%04x", c);
   }
 }
 
@@ -68,13 +68,13 @@ static lpod_rc append_children(lpod_buf *out, const lpod_value *value, int inden
 static lpod_rc append(lpod_buf *out, const lpod_value *value, int indent, unsigned depth, lpod_error *err) {
   char number[LPOD_NUMBER_TEXT];
   switch (lpod_value_type(value)) {
-    case LPOD_NULL: return lpod_buf_add(out, "null", 4, err);
-    case LPOD_BOOL: return lpod_buf_adds(out, value->boolean ? "true" : "false", err);
-    case LPOD_INT: return lpod_buf_addf(out, err, "%" PRId64, value->as.integer);
-    case LPOD_DOUBLE: return lpod_buf_add(out, number, lpod_number_format(value->as.number, number), err);
-    case LPOD_STRING: return lpod_json_append_string(out, value->as.text, value->count, err);
-    case LPOD_ARRAY:
-    case LPOD_OBJECT: return append_children(out, value, indent, depth, err);
+  case LPOD_NULL: return lpod_buf_add(out, "null", 4, err);
+  case LPOD_BOOL: return lpod_buf_adds(out, value->boolean ? "true" : "false", err);
+  case LPOD_INT: return lpod_buf_addf(out, err, "%" PRId64, value->as.integer);
+  case LPOD_DOUBLE: return lpod_buf_add(out, number, lpod_number_format(value->as.number, number), err);
+  case LPOD_STRING: return lpod_json_append_string(out, value->as.text, value->count, err);
+  case LPOD_ARRAY:
+  case LPOD_OBJECT: return append_children(out, value, indent, depth, err);
   }
   return lpod_fail(err, LPOD_E_USAGE, "a value of an unknown type");
 }

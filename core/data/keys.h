@@ -15,7 +15,7 @@ typedef struct lpod_keys {
   lpod_key_entry *entries;
   uint32_t *buckets; /* index + 1 of the newest entry; as many as there is room for entries */
   uint32_t count, room;
-  uint64_t seed;     /* so that nobody can send keys that all fall into one bucket */
+  uint64_t seed; /* so that nobody can send keys that all fall into one bucket */
 } lpod_keys;
 
 void lpod_keys_free(lpod_keys *keys);

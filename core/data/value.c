@@ -122,13 +122,13 @@ static bool equal(const lpod_value *a, const lpod_value *b, unsigned depth) {
   lpod_type type = lpod_value_type(a);
   if (type != lpod_value_type(b) || depth > LPOD_LIMIT_JSON_DEPTH) return false;
   switch (type) {
-    case LPOD_NULL: return true;
-    case LPOD_BOOL: return a->boolean == b->boolean;
-    case LPOD_INT: return a->as.integer == b->as.integer;
-    case LPOD_DOUBLE: return !(a->as.number < b->as.number) && !(a->as.number > b->as.number);
-    case LPOD_STRING: return a->count == b->count && memcmp(a->as.text, b->as.text, a->count) == 0;
-    case LPOD_ARRAY: return a->count == b->count && equal_lists(a, b, depth + 1);
-    case LPOD_OBJECT: return a->count == b->count && equal_maps(a, b, depth + 1);
+  case LPOD_NULL: return true;
+  case LPOD_BOOL: return a->boolean == b->boolean;
+  case LPOD_INT: return a->as.integer == b->as.integer;
+  case LPOD_DOUBLE: return !(a->as.number < b->as.number) && !(a->as.number > b->as.number);
+  case LPOD_STRING: return a->count == b->count && memcmp(a->as.text, b->as.text, a->count) == 0;
+  case LPOD_ARRAY: return a->count == b->count && equal_lists(a, b, depth + 1);
+  case LPOD_OBJECT: return a->count == b->count && equal_maps(a, b, depth + 1);
   }
   return false;
 }
@@ -177,8 +177,8 @@ lpod_value *lpod_value_new_string(lpod_doc *doc, const char *text, size_t len) {
 static lpod_value *copy(lpod_doc *doc, const lpod_value *from, unsigned depth) {
   if (depth > LPOD_LIMIT_JSON_DEPTH) return NULL;
   lpod_type type = lpod_value_type(from);
-  lpod_value *to = type == LPOD_STRING ? lpod_value_new_string(doc, from->as.text, from->count)
-                                       : lpod_value_new(doc, type);
+  lpod_value *to =
+      type == LPOD_STRING ? lpod_value_new_string(doc, from->as.text, from->count) : lpod_value_new(doc, type);
   if (!to || !from) return to;
   to->line = from->line;
   to->boolean = from->boolean;

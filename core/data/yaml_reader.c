@@ -11,8 +11,8 @@
 typedef struct frame { /* an open list or map */
   lpod_value *container;
   yaml_mark_t key_mark;
-  uint32_t base;        /* of its keys */
-  bool merges;          /* there is a merge key in it */
+  uint32_t base; /* of its keys */
+  bool merges;   /* there is a merge key in it */
 } frame;
 
 typedef struct anchor {
@@ -273,18 +273,16 @@ static lpod_rc read_event(builder *build, const yaml_event_t *event) {
                 event->type == YAML_SEQUENCE_START_EVENT || event->type == YAML_MAPPING_START_EVENT;
   if (begins && in_map(build) && !build->key) return read_key(build, event);
   switch (event->type) {
-    case YAML_DOCUMENT_START_EVENT: build->anchors = NULL; return LPOD_OK;
-    case YAML_SCALAR_EVENT: return read_scalar(build, event);
-    case YAML_ALIAS_EVENT: return read_alias(build, event);
-    case YAML_SEQUENCE_START_EVENT:
-      return open_container(build, event, LPOD_ARRAY, event->data.sequence_start.anchor,
-                            event->data.sequence_start.tag);
-    case YAML_MAPPING_START_EVENT:
-      return open_container(build, event, LPOD_OBJECT, event->data.mapping_start.anchor,
-                            event->data.mapping_start.tag);
-    case YAML_SEQUENCE_END_EVENT:
-    case YAML_MAPPING_END_EVENT: return close_container(build);
-    default: return LPOD_OK;
+  case YAML_DOCUMENT_START_EVENT: build->anchors = NULL; return LPOD_OK;
+  case YAML_SCALAR_EVENT: return read_scalar(build, event);
+  case YAML_ALIAS_EVENT: return read_alias(build, event);
+  case YAML_SEQUENCE_START_EVENT:
+    return open_container(build, event, LPOD_ARRAY, event->data.sequence_start.anchor, event->data.sequence_start.tag);
+  case YAML_MAPPING_START_EVENT:
+    return open_container(build, event, LPOD_OBJECT, event->data.mapping_start.anchor, event->data.mapping_start.tag);
+  case YAML_SEQUENCE_END_EVENT:
+  case YAML_MAPPING_END_EVENT: return close_container(build);
+  default: return LPOD_OK;
   }
 }
 

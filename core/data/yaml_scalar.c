@@ -31,8 +31,10 @@ static outcome read_digits(const char *text, size_t len, unsigned base, bool neg
   for (size_t i = 0; i < len; i++) {
     unsigned digit = digit_of(text[i]);
     if (digit >= base) return NO_NUMBER;
-    if (large || value > (limit - digit) / base) large = true;
-    else value = value * base + digit;
+    if (large || value > (limit - digit) / base)
+      large = true;
+    else
+      value = value * base + digit;
   }
   *out = negative ? (int64_t)(~value + 1) : (int64_t)value;
   return large ? TOO_LARGE : NUMBER;
@@ -71,9 +73,9 @@ static bool is_float(const char *text, size_t len) {
 
 static lpod_rc resolve_number(const char *text, size_t len, lpod_value *value, lpod_error *err) {
   switch (read_integer(text, len, &value->as.integer)) {
-    case NUMBER: value->type = LPOD_INT; return LPOD_OK;
-    case TOO_LARGE: return lpod_fail(err, LPOD_E_PARSE, "found a larger number, expected an integer of 64 bits");
-    case NO_NUMBER: break;
+  case NUMBER: value->type = LPOD_INT; return LPOD_OK;
+  case TOO_LARGE: return lpod_fail(err, LPOD_E_PARSE, "found a larger number, expected an integer of 64 bits");
+  case NO_NUMBER: break;
   }
   if (!is_float(text, len)) return LPOD_OK;
   lpod_rc rc = lpod_number_parse(text, len, &value->as.number, err);
@@ -89,8 +91,8 @@ lpod_rc lpod_yaml_resolve(const char *text, size_t len, lpod_value *value, lpod_
   static const char *const NULLS[] = {"", "~", "null", "Null", "NULL", NULL};
   static const char *const TRUES[] = {"true", "True", "TRUE", NULL};
   static const char *const FALSES[] = {"false", "False", "FALSE", NULL};
-  static const char *const ENDLESS[] = {".inf",  ".Inf",  ".INF",  "+.inf", "+.Inf", "+.INF", "-.inf",
-                                        "-.Inf", "-.INF", ".nan",  ".NaN",  ".NAN",  NULL};
+  static const char *const ENDLESS[] = {".inf",  ".Inf",  ".INF", "+.inf", "+.Inf", "+.INF", "-.inf",
+                                        "-.Inf", "-.INF", ".nan", ".NaN",  ".NAN",  NULL};
   value->type = LPOD_STRING;
   if (is_one_of(text, len, NULLS)) {
     value->type = LPOD_NULL;
@@ -98,7 +100,8 @@ lpod_rc lpod_yaml_resolve(const char *text, size_t len, lpod_value *value, lpod_
     value->type = LPOD_BOOL;
     value->boolean = (text[0] | 0x20) == 't';
   } else if (is_one_of(text, len, ENDLESS)) {
-    return lpod_fail(err, LPOD_E_PARSE, "found %.*s, expected a finite number (or quotes around a text)", (int)len, text);
+    return lpod_fail(err, LPOD_E_PARSE, "found %.*s, expected a finite number (or quotes around a text)", (int)len,
+                     text);
   } else if (is_digit(text[0]) || text[0] == '.' || ((text[0] == '-' || text[0] == '+') && len > 1)) {
     char digits[128]; /* longer numbers mean nothing; without the underscores that group digits */
     size_t count = 0;

@@ -124,13 +124,13 @@ static bool is_block(const lpod_value *value) {
 /* On the current line; literal text goes on at column. */
 static lpod_rc append_scalar(lpod_buf *out, const lpod_value *value, unsigned column, lpod_error *err) {
   switch (lpod_value_type(value)) {
-    case LPOD_NULL: return lpod_buf_adds(out, "null", err);
-    case LPOD_BOOL: return lpod_buf_adds(out, value->boolean ? "true" : "false", err);
-    case LPOD_INT: return lpod_buf_addf(out, err, "%" PRId64, value->as.integer);
-    case LPOD_DOUBLE: return append_double(out, value->as.number, err);
-    case LPOD_STRING: return append_string(out, value->as.text, value->count, column, err);
-    case LPOD_ARRAY: return lpod_buf_adds(out, "[]", err);
-    case LPOD_OBJECT: return lpod_buf_adds(out, "{}", err);
+  case LPOD_NULL: return lpod_buf_adds(out, "null", err);
+  case LPOD_BOOL: return lpod_buf_adds(out, value->boolean ? "true" : "false", err);
+  case LPOD_INT: return lpod_buf_addf(out, err, "%" PRId64, value->as.integer);
+  case LPOD_DOUBLE: return append_double(out, value->as.number, err);
+  case LPOD_STRING: return append_string(out, value->as.text, value->count, column, err);
+  case LPOD_ARRAY: return lpod_buf_adds(out, "[]", err);
+  case LPOD_OBJECT: return lpod_buf_adds(out, "{}", err);
   }
   return lpod_fail(err, LPOD_E_USAGE, "a value of an unknown type");
 }
@@ -180,8 +180,10 @@ static lpod_rc append_block(lpod_buf *out, const lpod_value *value, unsigned col
       rc = append_entry(out, child, column, depth + 1, err);
     } else if (!rc) {
       rc = lpod_buf_add(out, "- ", 2, err);
-      if (!rc && is_block(child)) rc = append_block(out, child, column + 2, depth + 1, err);
-      else if (!rc) rc = append_scalar(out, child, column + 2, err);
+      if (!rc && is_block(child))
+        rc = append_block(out, child, column + 2, depth + 1, err);
+      else if (!rc)
+        rc = append_scalar(out, child, column + 2, err);
     }
   }
   return rc;

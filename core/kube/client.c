@@ -262,6 +262,7 @@ static void finish(lpod_kube_call *call, lpod_kube_answer *answer) {
   free_call(call);
   if (on_done) on_done(arg, answer);
   lpod_doc_free(*answer->doc);
+  answer->doc = NULL;
 }
 
 /* The end in failure. Several tries: what came last, and what came first (E10). */

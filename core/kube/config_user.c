@@ -105,7 +105,7 @@ static lpod_rc read_command(const lpod_entry *entry, lpod_plugin *plugin, lpod_e
   char *command = NULL;
   rc = lpod_entry_string(entry, "command", &command, err);
   if (!rc && !command) rc = lpod_entry_fail(entry, at(entry, "command"), "command", err, "not set, expected a program");
-  if (!rc) { /* a bare name goes through PATH (K8) */
+  if (!rc && command) { /* a bare name goes through PATH (K8) */
     plugin->command = strchr(command, '/') ? lpod_entry_resolve(entry, command) : lpod_text_copy(command);
     if (!plugin->command) rc = lpod_nomem(err);
   }

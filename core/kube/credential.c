@@ -15,8 +15,6 @@
 static const int64_t TOKEN_CACHED = 50 * LPOD_NS_PER_S;  /* a minute, refreshed 10 s early (K13) */
 static const int64_t FILES_CACHED = 300 * LPOD_NS_PER_S; /* K15 */
 
-extern char **environ;
-
 struct lpod_credential {
   lpod_loop *loop;
   const lpod_config *config;

@@ -127,7 +127,7 @@ static lpod_rc add(lpod_kubeconfig *kubeconfig, char *path, char *folder, const 
     grown = realloc(kubeconfig->files, (kubeconfig->count + 1) * sizeof *grown);
     if (!grown) rc = lpod_nomem(err);
   }
-  if (rc) {
+  if (rc || !grown) {
     drop_file(&file);
     return rc;
   }

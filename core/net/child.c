@@ -35,8 +35,6 @@ struct lpod_child {
   int exit_code, signal;
 };
 
-extern char **environ;
-
 static void close_fd(int *fd) {
   if (*fd >= 0) close(*fd);
   *fd = -1;

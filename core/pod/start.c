@@ -76,12 +76,12 @@ static void judge_waiting(lpod_machine *m) {
   double grace = rule ? rule->grace : -1;
   if (c && strcmp(c->reason, "ErrImagePull") == 0) m->pull_transient = grace < 0;
   if (c && rule && m->pull_transient && is_bare_back_off(c)) grace = -1;
-  if (!c || grace < 0) {
+  if (!c || !rule || grace < 0) {
     if (m->grace_armed) machine_disarm(m, LPOD_TIMER_GRACE);
     m->grace_armed = false;
     return;
   }
-  if (grace == 0) { // NOLINT(clang-analyzer-core): rule is set when grace is
+  if (grace == 0) {
     fail_waiting(m, c, rule->error_class);
     return;
   }

@@ -65,15 +65,14 @@ static lpod_follower *follower_of(const lpod_space *s, const char *uid) {
   return NULL;
 }
 
-static void free_early(early *e) {
-  lpod_list_remove(&e->link);
+static void free_early(early *e) { /* out of its list already */
   lpod_pod_free(&e->pod);
   lpod_doc_free(e->doc);
   free(e);
 }
 
 static void drop_early(lpod_space *s) {
-  while (!lpod_list_empty(&s->waiting)) free_early(LPOD_CONTAINER(s->waiting.next, early, link));
+  for (lpod_link *l; (l = lpod_list_take(&s->waiting));) free_early(LPOD_CONTAINER(l, early, link));
 }
 
 /* ---- the watch ---- */
@@ -112,7 +111,9 @@ static void keep_early(lpod_space *s, lpod_pod *pod, lpod_doc *doc, bool gone) {
   for (lpod_link *l = s->waiting.next, *next; l != &s->waiting; l = next) { /* only the last event of a pod counts */
     next = l->next;
     early *older = LPOD_CONTAINER(l, early, link);
-    if (strcmp(older->pod.uid, pod->uid) == 0) free_early(older);
+    if (strcmp(older->pod.uid, pod->uid) != 0) continue;
+    lpod_list_remove(l);
+    free_early(older);
   }
   e->pod = *pod;
   e->doc = doc;
@@ -325,8 +326,7 @@ static void answer_searches(void *arg) {
   }
 }
 
-static void free_history(history *h) {
-  lpod_list_remove(&h->link);
+static void free_history(history *h) { /* out of its list already */
   lpod_task_cancel(&h->task);
   if (h->listing) lpod_listing_cancel(h->listing);
   for (size_t i = 0; i < h->count; i++) lpod_doc_free(h->docs[i]);
@@ -359,7 +359,9 @@ static void on_list_end(void *arg, const char *resource_version, const lpod_erro
   if (error) h->error = *error;
   bool failed = h->error.rc != LPOD_OK;
   answer_searches(h);
-  if (failed) free_history(h); /* the next search lists anew */
+  if (!failed) return;
+  lpod_list_remove(&h->link); /* the next search lists anew */
+  free_history(h);
 }
 
 lpod_rc lpod_store_search(lpod_store *store, lpod_search *search, const char *ns, const char *find_run,
@@ -393,8 +395,10 @@ lpod_rc lpod_store_search(lpod_store *store, lpod_search *search, const char *ns
   lpod_buf_free(&target);
   if (rc == LPOD_OK)
     lpod_list_add(&h->searches, &search->link);
-  else
+  else {
+    lpod_list_remove(&h->link);
     free_history(h);
+  }
   return rc;
 }
 
@@ -421,7 +425,7 @@ lpod_store *lpod_store_new(lpod_kube *kube, const char *engine, void (*on_troubl
 
 void lpod_store_free(lpod_store *store) {
   if (!store) return;
-  while (!lpod_list_empty(&store->histories)) free_history(LPOD_CONTAINER(store->histories.next, history, link));
+  for (lpod_link *l; (l = lpod_list_take(&store->histories));) free_history(LPOD_CONTAINER(l, history, link));
   for (lpod_link *l; (l = lpod_list_take(&store->spaces));) {
     lpod_space *s = LPOD_CONTAINER(l, lpod_space, link);
     drop_early(s);

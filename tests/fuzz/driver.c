@@ -61,50 +61,97 @@ static void load(const char *path) {
   keep(data, len);
 }
 
-static const char *const WORDS[] = {
-    "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u", "\\ud83d\\ude00", "\\n", "true", "false", "null", "-", "0", "1", "9223372036854775807",
-    "1e999", "0.1", "e+", "\"a\":", "\"i\":[", "\"m\":{", "\n", " ", "\r\n", "\xC3\xA9", "\xF0\x9F\x98\x80", "\xFF", "- ", "? ", "&a ",
-    "*a", "<<: ", "|\n ", ">-\n ", "'", "#", "---\n", "...\n", "!!str ", "!x ", "%YAML 1.1\n", "\t", "key: ", "~", "yes", "0x1f", "1_0"};
+static const char *const WORDS[] = {"{",
+                                    "}",
+                                    "[",
+                                    "]",
+                                    ",",
+                                    ":",
+                                    "\"",
+                                    "\\",
+                                    "\\u",
+                                    "\\ud83d\\ude00",
+                                    "\\n",
+                                    "true",
+                                    "false",
+                                    "null",
+                                    "-",
+                                    "0",
+                                    "1",
+                                    "9223372036854775807",
+                                    "1e999",
+                                    "0.1",
+                                    "e+",
+                                    "\"a\":",
+                                    "\"i\":[",
+                                    "\"m\":{",
+                                    "\n",
+                                    " ",
+                                    "\r\n",
+                                    "\xC3\xA9",
+                                    "\xF0\x9F\x98\x80",
+                                    "\xFF",
+                                    "- ",
+                                    "? ",
+                                    "&a ",
+                                    "*a",
+                                    "<<: ",
+                                    "|\n ",
+                                    ">-\n ",
+                                    "'",
+                                    "#",
+                                    "---\n",
+                                    "...\n",
+                                    "!!str ",
+                                    "!x ",
+                                    "%YAML 1.1\n",
+                                    "\t",
+                                    "key: ",
+                                    "~",
+                                    "yes",
+                                    "0x1f",
+                                    "1_0"};
 
 /* One change: insert a word, remove or repeat a part, change a byte, or join with another input. */
 static size_t change(uint8_t *data, size_t len) {
   size_t at = below((uint32_t)len + 1), left = len - at;
   switch (below(5)) {
-    case 0: {
-      const char *word = WORDS[below(sizeof WORDS / sizeof *WORDS)];
-      size_t count = strlen(word);
-      if (len + count > INPUT_MAX) return len;
-      memmove(data + at + count, data + at, left);
-      memcpy(data + at, word, count);
-      return len + count;
-    }
-    case 1: {
-      size_t count = below((uint32_t)(left < 16 ? left : 16) + 1);
-      memmove(data + at, data + at + count, left - count);
-      return len - count;
-    }
-    case 2: {
-      size_t count = below((uint32_t)(left < 64 ? left : 64) + 1);
-      if (len + count > INPUT_MAX) return len;
-      memmove(data + at + count, data + at, left);
-      return len + count;
-    }
-    case 3:
-      if (left) data[at] = (uint8_t)below(256);
-      return len;
-    default: {
-      unsigned other = below(corpus_count);
-      size_t from = below((uint32_t)lengths[other] + 1), count = lengths[other] - from;
-      if (at + count > INPUT_MAX) return len;
-      memcpy(data + at, corpus[other] + from, count);
-      return at + count;
-    }
+  case 0: {
+    const char *word = WORDS[below(sizeof WORDS / sizeof *WORDS)];
+    size_t count = strlen(word);
+    if (len + count > INPUT_MAX) return len;
+    memmove(data + at + count, data + at, left);
+    memcpy(data + at, word, count);
+    return len + count;
+  }
+  case 1: {
+    size_t count = below((uint32_t)(left < 16 ? left : 16) + 1);
+    memmove(data + at, data + at + count, left - count);
+    return len - count;
+  }
+  case 2: {
+    size_t count = below((uint32_t)(left < 64 ? left : 64) + 1);
+    if (len + count > INPUT_MAX) return len;
+    memmove(data + at + count, data + at, left);
+    return len + count;
+  }
+  case 3:
+    if (left) data[at] = (uint8_t)below(256);
+    return len;
+  default: {
+    unsigned other = below(corpus_count);
+    size_t from = below((uint32_t)lengths[other] + 1), count = lengths[other] - from;
+    if (at + count > INPUT_MAX) return len;
+    memcpy(data + at, corpus[other] + from, count);
+    return at + count;
+  }
   }
 }
 
 int main(int argc, char **argv) {
   static const char *const SEEDS[] = {"\x01{\"a\":[1,2.5,-3e-7,\"x\\u00e9\\n\",true,false,null,{}]}\n{\"b\":[]}",
-                                      "\x32{\"k\":1,\"i\":[{\"m\":[1]},2],\"z\":{}}", "a: 1\nb:\n- x\n- y: &a [1, 2]\n  z: *a\n",
+                                      "\x32{\"k\":1,\"i\":[{\"m\":[1]},2],\"z\":{}}",
+                                      "a: 1\nb:\n- x\n- y: &a [1, 2]\n  z: *a\n",
                                       "a: |\n  text\n  more\nb: \"q\\n\"\n---\nc\n"};
   static uint8_t data[INPUT_MAX];
   double seconds = argc > 1 ? atof(argv[1]) : 10;

@@ -54,14 +54,17 @@ static void read_chunks(const lpod_json_options *options, const char *text, size
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
   if (!len) return 0;
-  lpod_json_options options = {
-      .ceiling = data[0] & 8 ? 3000 : 0, .stream = data[0] & 1, .items = data[0] & 2 ? "i" : NULL, .skip = data[0] & 4 ? "m" : NULL};
+  lpod_json_options options = {.ceiling = data[0] & 8 ? 3000 : 0,
+                               .stream = data[0] & 1,
+                               .items = data[0] & 2 ? "i" : NULL,
+                               .skip = data[0] & 4 ? "m" : NULL};
   size_t chunk = (size_t)(data[0] >> 4) + 1;
   const char *text = (const char *)data + 1;
   lpod_buf whole = LPOD_BUF_INIT(SIZE_MAX), parts = LPOD_BUF_INIT(SIZE_MAX);
   read_chunks(&options, text, len - 1, SIZE_MAX, &whole);
   read_chunks(&options, text, len - 1, chunk, &parts);
-  promise(options.ceiling || (whole.len == parts.len && (!whole.len || memcmp(whole.data, parts.data, whole.len) == 0)));
+  promise(options.ceiling ||
+          (whole.len == parts.len && (!whole.len || memcmp(whole.data, parts.data, whole.len) == 0)));
   lpod_buf_free(&whole);
   lpod_buf_free(&parts);
   return 0;

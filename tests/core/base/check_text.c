@@ -29,8 +29,9 @@ START_TEST(integers_are_whole_texts) {
   ck_assert_int_eq(lpod_text_int("-17", 9), -17);
   ck_assert_int_eq(lpod_text_int("9223372036854775807", 9), INT64_MAX);
   ck_assert_int_eq(lpod_text_int("-9223372036854775808", 9), INT64_MIN);
-  static const char *const OTHER[] = {"", "-", "+1", " 1", "1 ", "1.0", "0x1", "9223372036854775808",
-                                      "-9223372036854775809", "99999999999999999999", "a"};
+  static const char *const OTHER[] = {
+      "", "-", "+1", " 1", "1 ", "1.0", "0x1", "9223372036854775808", "-9223372036854775809", "99999999999999999999",
+      "a"};
   for (size_t i = 0; i < sizeof OTHER / sizeof *OTHER; i++) ck_assert_int_eq(lpod_text_int(OTHER[i], 9), 9);
   ck_assert_int_eq(lpod_text_int(NULL, 9), 9);
 }
@@ -44,18 +45,23 @@ START_TEST(LOG6_utf8_is_checked_and_escaped) {
   static const utf8_case CASES[] = {
       {"plain", "plain"},
       {"\xC3\xA9", "\xC3\xA9"},
-      {"a\xE2\x82\xAC" "b", "a\xE2\x82\xAC" "b"},
+      {"a\xE2\x82\xAC"
+       "b",
+       "a\xE2\x82\xAC"
+       "b"},
       {"\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
       {"\xF4\x8F\xBF\xBF", "\xF4\x8F\xBF\xBF"},
       {"\xEF\xBF\xBF", "\xEF\xBF\xBF"},
       {"\xFF", "\\xff"},
-      {"ok\x80" "12345678\xC3", "ok\\x8012345678\\xc3"},
-      {"\xC0\x80", "\\xc0\\x80"},                      /* overlong */
+      {"ok\x80"
+       "12345678\xC3",
+       "ok\\x8012345678\\xc3"},
+      {"\xC0\x80", "\\xc0\\x80"}, /* overlong */
       {"\xC1\xBF", "\\xc1\\xbf"},
       {"\xE0\x9F\xBF", "\\xe0\\x9f\\xbf"},
       {"\xF0\x8F\xBF\xBF", "\\xf0\\x8f\\xbf\\xbf"},
-      {"\xED\xA0\x80", "\\xed\\xa0\\x80"},             /* a surrogate */
-      {"\xF4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},    /* beyond U+10FFFF */
+      {"\xED\xA0\x80", "\\xed\\xa0\\x80"},          /* a surrogate */
+      {"\xF4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"}, /* beyond U+10FFFF */
       {"\xF5\x80\x80\x80", "\\xf5\\x80\\x80\\x80"},
       {"\xE2\x82", "\\xe2\\x82"},
       {"\xE2\x28\xA1", "\\xe2(\\xa1"},
@@ -78,8 +84,8 @@ START_TEST(LOG6_utf8_is_checked_and_escaped) {
 END_TEST
 
 START_TEST(K9_base64_there_and_back) {
-  static const char *const PAIRS[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
-                                         {"\xFB\xFF\xBF", "+/+/"}};
+  static const char *const PAIRS[][2] = {{"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
+                                         {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xFB\xFF\xBF", "+/+/"}};
   for (size_t i = 0; i < sizeof PAIRS / sizeof *PAIRS; i++) {
     lpod_buf text = LPOD_BUF_INIT(strlen(PAIRS[i][1])), data = LPOD_BUF_INIT(strlen(PAIRS[i][0])); /* exact ceilings */
     ck_assert_int_eq(lpod_base64_encode(&text, PAIRS[i][0], strlen(PAIRS[i][0]), NULL), LPOD_OK);
@@ -104,8 +110,8 @@ START_TEST(K9_base64_there_and_back) {
 END_TEST
 
 START_TEST(K9_base64_refuses_and_never_repeats) {
-  static const char *const BAD[] = {"Z", "Zg", "Zg=", "Zg===", "=", "====", "Zm9v=", "Zg==Zg==", "Zm-v", "Zm_v", "Z=g=",
-                                    "secre!", "Zm9vYg", "\x80\x80\x80\x80"};
+  static const char *const BAD[] = {"Z",        "Zg",   "Zg=",  "Zg===", "=",      "====",   "Zm9v=",
+                                    "Zg==Zg==", "Zm-v", "Zm_v", "Z=g=",  "secre!", "Zm9vYg", "\x80\x80\x80\x80"};
   for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
     lpod_buf out = LPOD_BUF_INIT(100);
     lpod_error err = LPOD_ERROR_INIT;
@@ -184,12 +190,24 @@ START_TEST(L3_X67_times_are_parsed_not_sliced) {
 END_TEST
 
 START_TEST(X67_wrong_times_are_refused) {
-  static const char *const BAD[] = {"0000-01-01T00:00:00Z", "2023-02-29T00:00:00Z", "1900-02-29T00:00:00Z",
-                                    "2024-13-01T00:00:00Z", "2024-00-01T00:00:00Z", "2024-04-31T00:00:00Z",
-                                    "2024-04-00T00:00:00Z", "2024-01-01T24:00:00Z", "2024-01-01T00:60:00Z",
-                                    "2024-01-01T00:00:61Z", "2024-01-01 00:00:00Z", "2024-01-01T00:00:00.Z",
-                                    "2024-01-01T00:00:00+2:00", "2024-01-01T00:00:00+24:00", "2024-01-01T00:00:00",
-                                    "24-01-01T00:00:00Z", "null", ""};
+  static const char *const BAD[] = {"0000-01-01T00:00:00Z",
+                                    "2023-02-29T00:00:00Z",
+                                    "1900-02-29T00:00:00Z",
+                                    "2024-13-01T00:00:00Z",
+                                    "2024-00-01T00:00:00Z",
+                                    "2024-04-31T00:00:00Z",
+                                    "2024-04-00T00:00:00Z",
+                                    "2024-01-01T24:00:00Z",
+                                    "2024-01-01T00:60:00Z",
+                                    "2024-01-01T00:00:61Z",
+                                    "2024-01-01 00:00:00Z",
+                                    "2024-01-01T00:00:00.Z",
+                                    "2024-01-01T00:00:00+2:00",
+                                    "2024-01-01T00:00:00+24:00",
+                                    "2024-01-01T00:00:00",
+                                    "24-01-01T00:00:00Z",
+                                    "null",
+                                    ""};
   int64_t ns;
   for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
     ck_assert_msg(!lpod_time_parse(BAD[i], strlen(BAD[i]), &ns, NULL), "%s", BAD[i]);

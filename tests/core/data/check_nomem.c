@@ -101,7 +101,8 @@ static lpod_rc stream_json(lpod_error *err) {
 }
 
 static lpod_rc parse_yaml(lpod_error *err) {
-  static const char YAML[] = "a: &x {k: [1, 2.5, text, 'quoted', \"double\"]}\nb:\n  <<: *x\n  l: |\n    long\n    text\n---\nc\n";
+  static const char YAML[] =
+      "a: &x {k: [1, 2.5, text, 'quoted', \"double\"]}\nb:\n  <<: *x\n  l: |\n    long\n    text\n---\nc\n";
   lpod_doc *doc;
   lpod_rc rc = lpod_yaml_parse(YAML, sizeof YAML - 1, "x", &doc, err);
   if (!rc) lpod_doc_free(doc);

@@ -1,5 +1,5 @@
-/* The value tree and its arena: reading what is not there, building, replacing, removing, copying, comparing; memory that
- * is kept for the next document and never exceeds its ceiling. */
+/* The value tree and its arena: reading what is not there, building, replacing, removing, copying, comparing; memory
+ * that is kept for the next document and never exceeds its ceiling. */
 #include "base/limits.h"
 #include "values.h"
 
@@ -134,10 +134,10 @@ END_TEST
 START_TEST(equal_regardless_of_the_order_of_keys) {
   lpod_doc *a = parse("{\"x\":[1,{\"a\":1,\"b\":2}],\"y\":\"\\u0000\"}");
   lpod_doc *b = parse("{\"y\":\"\\u0000\",\"x\":[1,{\"b\":2,\"a\":1}]}");
-  static const char *const OTHERS[] = {"{\"y\":\"\",\"x\":[1,{\"b\":2,\"a\":1}]}", "{\"y\":\"\\u0000\"}",
-                                       "{\"y\":\"\\u0000\",\"x\":[{\"b\":2,\"a\":1},1]}",
-                                       "{\"y\":\"\\u0000\",\"x\":[1,{\"b\":2,\"c\":1}]}",
-                                       "{\"y\":\"\\u0000\",\"x\":[1,{\"b\":2,\"a\":1.0}]}", "[]"};
+  static const char *const OTHERS[] = {
+      "{\"y\":\"\",\"x\":[1,{\"b\":2,\"a\":1}]}",          "{\"y\":\"\\u0000\"}",
+      "{\"y\":\"\\u0000\",\"x\":[{\"b\":2,\"a\":1},1]}",   "{\"y\":\"\\u0000\",\"x\":[1,{\"b\":2,\"c\":1}]}",
+      "{\"y\":\"\\u0000\",\"x\":[1,{\"b\":2,\"a\":1.0}]}", "[]"};
   ck_assert(lpod_value_equal(lpod_doc_root(a), lpod_doc_root(b)));
   for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
     lpod_doc *other = parse(OTHERS[i]);

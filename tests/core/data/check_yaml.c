@@ -37,24 +37,68 @@ START_TEST(documents_of_a_stream) {
 END_TEST
 
 START_TEST(K26_plain_scalars_as_kubectl) {
-  static const char *const PAIRS[][2] = {
-      {"null", "null"}, {"~", "null"}, {"NULL", "null"}, {"Null", "null"}, {"nULL", "\"nULL\""},
-      {"true", "true"}, {"True", "true"}, {"FALSE", "false"}, {"tRUE", "\"tRUE\""},
-      {"yes", "\"yes\""}, {"no", "\"no\""}, {"on", "\"on\""}, {"Off", "\"Off\""}, {"y", "\"y\""},
-      {"0", "0"}, {"12", "12"}, {"-12", "-12"}, {"+12", "12"}, {"0644", "420"}, {"0o644", "420"}, {"0x1F", "31"},
-      {"-0x1f", "-31"}, {"0b101", "5"}, {"1_000", "1000"}, {"089", "89"}, {"0x", "\"0x\""}, {"0b2", "\"0b2\""},
-      {"9223372036854775807", "9223372036854775807"}, {"-9223372036854775808", "-9223372036854775808"},
-      {"1.5", "1.5"}, {"-.5", "-0.5"}, {".5", "0.5"}, {"1.", "1.0"}, {"1e3", "1000.0"}, {"1E-2", "0.01"}, {"1.0", "1.0"},
-      {"1.2.3", "\"1.2.3\""}, {".", "\".\""}, {"-", "[null]"}, {"--1", "\"--1\""}, {"1e", "\"1e\""}, {"e3", "\"e3\""},
-      {"1:30", "\"1:30\""}, {"2001-01-01", "\"2001-01-01\""}, {"10Gi", "\"10Gi\""}, {"100m", "\"100m\""},
-      {"\"1\"", "\"1\""}, {"'true'", "\"true\""}, {"!!str 1", "\"1\""}, {"!!int \"3\"", "3"}, {"!!float 3", "3.0"},
-      {"!!bool \"true\"", "true"}, {"!!null \"\"", "null"}, {"! 12", "\"12\""}, {"\"\\u00e9\\0\"", "\"\xC3\xA9\\u0000\""}};
+  static const char *const PAIRS[][2] = {{"null", "null"},
+                                         {"~", "null"},
+                                         {"NULL", "null"},
+                                         {"Null", "null"},
+                                         {"nULL", "\"nULL\""},
+                                         {"true", "true"},
+                                         {"True", "true"},
+                                         {"FALSE", "false"},
+                                         {"tRUE", "\"tRUE\""},
+                                         {"yes", "\"yes\""},
+                                         {"no", "\"no\""},
+                                         {"on", "\"on\""},
+                                         {"Off", "\"Off\""},
+                                         {"y", "\"y\""},
+                                         {"0", "0"},
+                                         {"12", "12"},
+                                         {"-12", "-12"},
+                                         {"+12", "12"},
+                                         {"0644", "420"},
+                                         {"0o644", "420"},
+                                         {"0x1F", "31"},
+                                         {"-0x1f", "-31"},
+                                         {"0b101", "5"},
+                                         {"1_000", "1000"},
+                                         {"089", "89"},
+                                         {"0x", "\"0x\""},
+                                         {"0b2", "\"0b2\""},
+                                         {"9223372036854775807", "9223372036854775807"},
+                                         {"-9223372036854775808", "-9223372036854775808"},
+                                         {"1.5", "1.5"},
+                                         {"-.5", "-0.5"},
+                                         {".5", "0.5"},
+                                         {"1.", "1.0"},
+                                         {"1e3", "1000.0"},
+                                         {"1E-2", "0.01"},
+                                         {"1.0", "1.0"},
+                                         {"1.2.3", "\"1.2.3\""},
+                                         {".", "\".\""},
+                                         {"-", "[null]"},
+                                         {"--1", "\"--1\""},
+                                         {"1e", "\"1e\""},
+                                         {"e3", "\"e3\""},
+                                         {"1:30", "\"1:30\""},
+                                         {"2001-01-01", "\"2001-01-01\""},
+                                         {"10Gi", "\"10Gi\""},
+                                         {"100m", "\"100m\""},
+                                         {"\"1\"", "\"1\""},
+                                         {"'true'", "\"true\""},
+                                         {"!!str 1", "\"1\""},
+                                         {"!!int \"3\"", "3"},
+                                         {"!!float 3", "3.0"},
+                                         {"!!bool \"true\"", "true"},
+                                         {"!!null \"\"", "null"},
+                                         {"! 12", "\"12\""},
+                                         {"\"\\u00e9\\0\"", "\"\xC3\xA9\\u0000\""}};
   for (size_t i = 0; i < sizeof PAIRS / sizeof *PAIRS; i++) {
     char json[200];
     snprintf(json, sizeof json, "[%s]", PAIRS[i][1]);
     reads_as(PAIRS[i][0], json);
   }
-  reads_as("1: a\ntrue: b\n1.5: c\n~: d\n", "[{\"1\":\"a\",\"true\":\"b\",\"1.5\":\"c\",\"~\":\"d\"}]"); /* keys are text */
+  reads_as("1: a\ntrue: b\n1.5: c\n~: d\n",
+           "[{\"1\":\"a\",\"true\":\"b\",\"1.5\":\"c\",\"~\":\"d\"}]"); /* keys are text */
   reads_as("a:\nb: \n", "[{\"a\":null,\"b\":null}]");
 }
 END_TEST
@@ -123,8 +167,8 @@ START_TEST(K26_alias_budget_stops_small_files_that_grow) {
   lpod_buf text = LPOD_BUF_INIT(1 << 20);
   lpod_buf_adds(&text, "a0: &a0 [x, x, x, x, x, x, x, x, x]\n", NULL);
   for (int i = 1; i < 10; i++) {
-    lpod_buf_addf(&text, NULL, "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i, i, i - 1, i - 1, i - 1,
-                  i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+    lpod_buf_addf(&text, NULL, "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i, i, i - 1, i - 1,
+                  i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
   }
   lpod_doc *doc;
   lpod_error err = LPOD_ERROR_INIT;
@@ -187,14 +231,16 @@ END_TEST
 /* ---- writing ---- */
 
 START_TEST(written_in_block_style) {
-  static const char JSON[] =
-      "{\"apiVersion\":\"v1\",\"metadata\":{\"labels\":{\"app\":\"true\",\"m\":\"1\"},\"x\":{}},\"spec\":{\"containers\":[{\"name\":"
-      "\"base\",\"args\":[\"-c\",\"echo a\\necho b\\n\"],\"ports\":[]},[1,[2,3]],null]},\"script\":\"#!/bin/sh\\nexit 0\","
-      "\"keep\":\"a\\n\\n\",\"number\":1e100,\"blank\":\"\"}";
-  static const char YAML[] =
-      "apiVersion: v1\nmetadata:\n  labels:\n    app: \"true\"\n    m: \"1\"\n  x: {}\nspec:\n  containers:\n  - name: base\n"
-      "    args:\n    - \"-c\"\n    - |\n      echo a\n      echo b\n    ports: []\n  - - 1\n    - - 2\n      - 3\n  - null\n"
-      "script: |-\n  #!/bin/sh\n  exit 0\nkeep: |+\n  a\n\nnumber: 1.0e+100\nblank: \"\"\n";
+  static const char JSON[] = "{\"apiVersion\":\"v1\",\"metadata\":{\"labels\":{\"app\":\"true\",\"m\":\"1\"},\"x\":{}},"
+                             "\"spec\":{\"containers\":[{\"name\":"
+                             "\"base\",\"args\":[\"-c\",\"echo a\\necho "
+                             "b\\n\"],\"ports\":[]},[1,[2,3]],null]},\"script\":\"#!/bin/sh\\nexit 0\","
+                             "\"keep\":\"a\\n\\n\",\"number\":1e100,\"blank\":\"\"}";
+  static const char YAML[] = "apiVersion: v1\nmetadata:\n  labels:\n    app: \"true\"\n    m: \"1\"\n  x: {}\nspec:\n  "
+                             "containers:\n  - name: base\n"
+                             "    args:\n    - \"-c\"\n    - |\n      echo a\n      echo b\n    ports: []\n  - - 1\n   "
+                             " - - 2\n      - 3\n  - null\n"
+                             "script: |-\n  #!/bin/sh\n  exit 0\nkeep: |+\n  a\n\nnumber: 1.0e+100\nblank: \"\"\n";
   lpod_doc *doc;
   char *text;
   size_t len;
@@ -220,13 +266,94 @@ static void reads_back(const lpod_value *value) {
 }
 
 START_TEST(texts_that_look_like_something_else_read_back) {
-  static const char *const TEXTS[] = {
-      "", "null", "~", "true", "yes", "No", "on", "OFF", "y", "N", "1", "1.5", "0x10", "1e3", ".5", "1_000", "0o7", "+1", "-1",
-      "-0", "1:30", "2001-01-01", "2001-12-14 21:59:43.10 -5", ".inf", "-.INF", ".nan", "<<", "=", "-", "--", "- a", "-a", "---",
-      "--- a", "...", "?", "? a", ":", "a:", "a: b", "a:b", "#", "a #b", "a#b", " a", "a ", "\ta", "a\t", "a\tb", "*a", "&a", "!a",
-      "|", ">", "'a'", "\"a\"", "%a", "@a", "`a", "{a", "[a", "a]", "a, b", "a\nb", "a\n", "a\n\n", "\n", "\n\n", "\na", " a\nb",
-      "a\n b\n  c", "a \nb", "a\n \nb", "a\r\nb", "a\n\tb", "\\", "a\\nb", "\x7F", "\xC2\x85", "\xE2\x80\xA8", "\xEF\xBB\xBF",
-      "\xC3\xA9", "a\n\xC3\xA9\n", "a\n#b\n", "a\n- b: c\n", "key: |\n", "a\n---\nb\n", "a\n...\n"};
+  static const char *const TEXTS[] = {"",
+                                      "null",
+                                      "~",
+                                      "true",
+                                      "yes",
+                                      "No",
+                                      "on",
+                                      "OFF",
+                                      "y",
+                                      "N",
+                                      "1",
+                                      "1.5",
+                                      "0x10",
+                                      "1e3",
+                                      ".5",
+                                      "1_000",
+                                      "0o7",
+                                      "+1",
+                                      "-1",
+                                      "-0",
+                                      "1:30",
+                                      "2001-01-01",
+                                      "2001-12-14 21:59:43.10 -5",
+                                      ".inf",
+                                      "-.INF",
+                                      ".nan",
+                                      "<<",
+                                      "=",
+                                      "-",
+                                      "--",
+                                      "- a",
+                                      "-a",
+                                      "---",
+                                      "--- a",
+                                      "...",
+                                      "?",
+                                      "? a",
+                                      ":",
+                                      "a:",
+                                      "a: b",
+                                      "a:b",
+                                      "#",
+                                      "a #b",
+                                      "a#b",
+                                      " a",
+                                      "a ",
+                                      "\ta",
+                                      "a\t",
+                                      "a\tb",
+                                      "*a",
+                                      "&a",
+                                      "!a",
+                                      "|",
+                                      ">",
+                                      "'a'",
+                                      "\"a\"",
+                                      "%a",
+                                      "@a",
+                                      "`a",
+                                      "{a",
+                                      "[a",
+                                      "a]",
+                                      "a, b",
+                                      "a\nb",
+                                      "a\n",
+                                      "a\n\n",
+                                      "\n",
+                                      "\n\n",
+                                      "\na",
+                                      " a\nb",
+                                      "a\n b\n  c",
+                                      "a \nb",
+                                      "a\n \nb",
+                                      "a\r\nb",
+                                      "a\n\tb",
+                                      "\\",
+                                      "a\\nb",
+                                      "\x7F",
+                                      "\xC2\x85",
+                                      "\xE2\x80\xA8",
+                                      "\xEF\xBB\xBF",
+                                      "\xC3\xA9",
+                                      "a\n\xC3\xA9\n",
+                                      "a\n#b\n",
+                                      "a\n- b: c\n",
+                                      "key: |\n",
+                                      "a\n---\nb\n",
+                                      "a\n...\n"};
   lpod_doc *doc = lpod_doc_new(0);
   lpod_value *map = lpod_value_new(doc, LPOD_OBJECT), *list = lpod_value_new(doc, LPOD_ARRAY);
   for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {

@@ -1,5 +1,5 @@
-/* JSON texts that readers are known to differ on, with what ours answers: ACCEPT where RFC 8259 says valid, REFUSE where
- * it says invalid; what it leaves to the reader is in the last table, each with our decision. Texts may hold NUL. */
+/* JSON texts that readers are known to differ on, with what ours answers: ACCEPT where RFC 8259 says valid, REFUSE
+ * where it says invalid; what it leaves to the reader comes last, each with our decision. Texts may hold NUL. */
 #ifndef CHECK_JSON_CASES_H
 #define CHECK_JSON_CASES_H
 
@@ -56,8 +56,9 @@ static const json_case JSON_CASES[] = {
     ACCEPT("number beyond 2^53", "[9007199254740993]"),
     ACCEPT("number largest double", "[1.7976931348623157e308]"),
     ACCEPT("number smallest double", "[5e-324]"),
-    ACCEPT("number of very many digits", "[0.1234567890123456789012345678901234567890123456789012345678901234567890123456789"
-                                         "0123456789012345678901234567890123456789012345678901234567890123456789]"),
+    ACCEPT("number of very many digits",
+           "[0.1234567890123456789012345678901234567890123456789012345678901234567890123456789"
+           "0123456789012345678901234567890123456789012345678901234567890123456789]"),
     ACCEPT("object", "{\"asd\":\"sdf\", \"dfg\":\"fgh\"}"),
     ACCEPT("object basic", "{\"asd\":\"sdf\"}"),
     ACCEPT("object empty", "{}"),
@@ -115,7 +116,8 @@ static const json_case JSON_CASES[] = {
     ACCEPT("string byte order mark inside", "[\"\xEF\xBB\xBF\"]"),
     ACCEPT("string that ends at a word boundary", "[\"1234567\",\"12345678\",\"123456789\"]"),
     ACCEPT("string specials at every place of a word",
-           "[\"\\n1234567\",\"1\\n234567\",\"12\\n34567\",\"123\\n4567\",\"1234\\n567\",\"12345\\n67\",\"123456\\n7\"]"),
+           "[\"\\n1234567\",\"1\\n234567\",\"12\\n34567\",\"123\\n4567\",\"1234\\n567\","
+           "\"12345\\n67\",\"123456\\n7\"]"),
     ACCEPT("top level false", "false"),
     ACCEPT("top level int", "42"),
     ACCEPT("top level negative real", "-0.1"),
@@ -126,7 +128,8 @@ static const json_case JSON_CASES[] = {
     ACCEPT("top level number with space behind", "42 \n"),
     ACCEPT("true in array", "[true]"),
     ACCEPT("whitespace array", " [] "),
-    ACCEPT("whitespace of every kind", " \t\r\n{ \t\r\n\"a\" \t\r\n: \t\r\n1 \t\r\n, \t\r\n\"b\" \t\r\n: \t\r\n[ \t\r\n] \t\r\n} \t\r\n"),
+    ACCEPT("whitespace of every kind",
+           " \t\r\n{ \t\r\n\"a\" \t\r\n: \t\r\n1 \t\r\n, \t\r\n\"b\" \t\r\n: \t\r\n[ \t\r\n] \t\r\n} \t\r\n"),
 
     /* ---- invalid ---- */
     REFUSE("nothing", ""),
