@@ -15,7 +15,7 @@ WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wvla
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fvisibility=hidden -fPIC $(WARN) $(CFLAGS) -Icore/include
 THIRD_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
-THIRD_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lwslay
+THIRD_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lwslay -lm
 
 # The Lua versions whose headers and interpreter are here: 5.1 5.2 5.3 5.4 (5.5) jit.
 lua_package = $(if $(filter jit,$(1)),luajit,lua$(1))
@@ -68,6 +68,15 @@ $(B)/lua/$(1)/lunapod/core.so: $(BINDINGS) $(wildcard bindings/*.h) bindings/mod
 endef
 $(foreach v,$(LUAS),$(eval $(call module_rule,$(v))))
 
+# The same module over a stand-in of engine.h, so that every event, option and error can be tried without a network.
+define fake_rule
+$(B)/fake/$(1)/lunapod/core.so: $(BINDINGS) $(wildcard bindings/*.h) bindings/module.map tests/bindings/fake_engine.c $(B)/libdata.a $(B)/libbase.a
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) -Wno-conversion $(call lua_include,$(1)) $$(MODULE_FLAGS) $$(LDFLAGS) -o $$@ $(BINDINGS) \
+	  tests/bindings/fake_engine.c core/version.c core/services.c $(B)/libdata.a $(B)/libbase.a -lyaml -lcrypto -lm
+endef
+$(foreach v,$(LUAS),$(eval $(call fake_rule,$(v))))
+
 .PHONY: modules
 modules: $(foreach v,$(LUAS),$(B)/lua/$(v)/lunapod/core.so)
 
@@ -107,8 +116,9 @@ check-core: $(foreach c,$(filter tests/core/$(or $(LAYER),%)/%,$(CHECKS)),$(call
 	@status=0; for t in $^; do CK_FORK=$${CK_FORK:-no} $(CHECK_PREFIX) $$t || status=1; done; exit $$status
 
 SPECS ?= tests/bindings tests/scripts
-check-lua: modules ## busted on every Lua
-	@status=0; for v in $(LUAS); do echo "== Lua $$v"; B=$(abspath $(B)) tests/run-busted $$v $(SPECS) || status=1; done; exit $$status
+check-lua: modules $(foreach v,$(LUAS),$(B)/fake/$(v)/lunapod/core.so) ## busted on every Lua
+	@status=0; for v in $(LUAS); do echo "== Lua $$v"; B=$(abspath $(B)) tests/run-busted $$v $(SPECS) || status=1; \
+	  FAKE=1 B=$(abspath $(B)) tests/run-busted $$v tests/bindings/fake_spec.lua || status=1; done; exit $$status
 
 check-cluster: packages modules embed ## the acceptance cases on a real Kubernetes, started here or LUNAPOD_TEST_KUBECONFIG
 	@env B=$(abspath $(B)) LUA_PATH="$(CURDIR)/scripts/?.lua;$(CURDIR)/scripts/?/init.lua;$(CURDIR)/tests/?.lua;;" \
@@ -126,8 +136,27 @@ ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-p
 asan: packages ## the Check suites under the address and undefined-behaviour sanitizers
 	@ASAN_OPTIONS=detect_stack_use_after_return=1 $(MAKE) --no-print-directory B=$(B)-asan CFLAGS='-O1 -g $(ASAN)' LDFLAGS='$(ASAN)' check-core
 
+FUZZ_SECONDS ?= 30
+fuzz-smoke: ## the fuzz targets of the readers, a while each, under the sanitizers
+	@mkdir -p $(B)
+	@for t in json yaml; do \
+	  $(CC) -std=c11 -D_GNU_SOURCE -O1 -g -Icore/include -Icore $(ASAN) tests/fuzz/$$t.c tests/fuzz/driver.c core/data/*.c core/base/*.c \
+	    -lyaml -lcrypto -o $(B)/fuzz-$$t && $(B)/fuzz-$$t $(FUZZ_SECONDS) || exit 1; \
+	done
+
 valgrind: ## the Check suites under valgrind
 	@$(MAKE) --no-print-directory check-core CHECK_PREFIX='valgrind -q --leak-check=full --error-exitcode=1'
+
+# ---- examples of embedding in C ----
+EMBED := $(patsubst examples/embed/c/%.c,$(B)/embed/%,$(wildcard examples/embed/c/*.c))
+$(B)/embed/%: examples/embed/c/%.c $(B)/liblunapod.so.$(SOVERSION)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(call lua_include,5.4) $(LDFLAGS) -o $@ $< -L$(B) -llunapod -Wl,-rpath,$(abspath $(B)) $(shell pkg-config --libs lua5.4)
+
+.PHONY: embed check-embed
+embed: $(EMBED)
+check-embed: embed
+	@test ! -x tests/embed/check || B=$(abspath $(B)) tests/embed/check
 
 # ---- installing ----
 PROGRAM_LUA ?= 5.4

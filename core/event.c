@@ -1,4 +1,7 @@
-/* The event queue: one allocation an event for text and lines together, errors apart as they are rare and large. */
+/* The event queue: copies what the engine's callbacks say, gives it out in order, and drops what was cancelled. One
+ * allocation an event for text and lines together, errors apart as they are rare and large. To stop reading logs when
+ * too much waits is engine.c's affair, by the counts kept here.
+ * Invariant: count and log_bytes are those of the events that wait; the one handed out is in neither. */
 #include "event.h"
 
 #include <stdlib.h>

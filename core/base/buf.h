@@ -14,12 +14,13 @@ typedef struct lpod_buf {
   size_t ceiling; /* most bytes len may reach */
 } lpod_buf;
 
-#define LPOD_BUF_INIT(limit) {NULL, 0, 0, (limit)}
+#define LPOD_BUF_INIT(limit) \
+  { NULL, 0, 0, (limit) }
 
 void lpod_buf_init(lpod_buf *buf, size_t ceiling);
-void lpod_buf_free(lpod_buf *buf);                  /* memory gone, ceiling kept */
-void lpod_buf_clear(lpod_buf *buf);                 /* len = 0, memory kept */
-void lpod_buf_drop(lpod_buf *buf, size_t count);    /* remove count bytes at the front */
+void lpod_buf_free(lpod_buf *buf);                                     /* memory gone, ceiling kept */
+void lpod_buf_clear(lpod_buf *buf);                                    /* len = 0, memory kept */
+void lpod_buf_drop(lpod_buf *buf, size_t count);                       /* remove count bytes at the front */
 lpod_rc lpod_buf_reserve(lpod_buf *buf, size_t more, lpod_error *err); /* room for more bytes behind len */
 lpod_rc lpod_buf_add(lpod_buf *buf, const void *data, size_t len, lpod_error *err);
 lpod_rc lpod_buf_adds(lpod_buf *buf, const char *text, lpod_error *err);

@@ -9,10 +9,11 @@ typedef struct lpod_secret {
   size_t len;
 } lpod_secret;
 
-#define LPOD_SECRET_INIT {NULL, 0}
+#define LPOD_SECRET_INIT \
+  { NULL, 0 }
 lpod_rc lpod_secret_set(lpod_secret *secret, const void *data, size_t len, lpod_error *err); /* replaces (wiping) */
 void lpod_secret_clear(lpod_secret *secret);
 bool lpod_secret_equal(const lpod_secret *a, const lpod_secret *b); /* time does not depend on content */
-void lpod_wipe(void *data, size_t len); /* NULL is fine */
+void lpod_wipe(void *data, size_t len);                             /* NULL is fine */
 
 #endif

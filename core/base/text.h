@@ -4,12 +4,12 @@
 
 #include "buf.h"
 
-char *lpod_text_copy(const char *text);                  /* malloc'ed; NULL for NULL or no memory */
+char *lpod_text_copy(const char *text); /* malloc'ed; NULL for NULL or no memory */
 char *lpod_text_copy_len(const char *text, size_t len);
 char *lpod_text_format(const char *format, ...) LPOD_PRINTF(1, 2); /* malloc'ed; NULL on no memory */
 bool lpod_text_starts(const char *text, const char *prefix);
 bool lpod_text_ends(const char *text, const char *suffix);
-bool lpod_text_same(const char *a, const char *b); /* equal regardless of ASCII case */
+bool lpod_text_same(const char *a, const char *b);         /* equal regardless of ASCII case */
 int64_t lpod_text_int(const char *text, int64_t fallback); /* whole text a decimal int64, else fallback */
 
 /* Bytes of the one character at text (1 to 4); 0 when that is not valid UTF-8 within len. */

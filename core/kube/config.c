@@ -107,7 +107,8 @@ static void describe_names(const lpod_kubeconfig *kubeconfig, const char *sectio
 static lpod_rc no_context(const lpod_kubeconfig *kubeconfig, const char *name, lpod_error *err) {
   char names[700];
   describe_names(kubeconfig, "contexts", name, names, sizeof names);
-  const char *from = kubeconfig->count ? kubeconfig->files[0].path : "kubeconfig", *more = kubeconfig->count > 1 ? " and others" : "";
+  const char *from = kubeconfig->count ? kubeconfig->files[0].path : "kubeconfig";
+  const char *more = kubeconfig->count > 1 ? " and others" : "";
   if (name) return lpod_fail(err, LPOD_E_CONFIG, "%s%s: no context \"%s\"; %s", from, more, name, names);
   return lpod_fail(err, LPOD_E_CONFIG, "%s%s: current-context is not set and no context was asked for; %s", from, more,
                    names);

@@ -115,8 +115,8 @@ lpod_rc lpod_log_open(lpod_log *log, bool follow, lpod_error *err) {
   lpod_buf target = LPOD_BUF_INIT(LPOD_LIMIT_HEADERS);
   lpod_rc rc = log_target(log, follow, &target, err);
   if (!rc) {
-    /* No time limit: a container may say nothing for days, and a kubelet sends even its headers with the first byte. What
-     * guards is TCP (M3), and after a first line the owner's limit on silence (L9). */
+    /* No time limit: a container may say nothing for days, and a kubelet sends even its headers with the first byte.
+     * What guards is TCP (M3), and after a first line the owner's limit on silence (L9). */
     log->call = lpod_kube_start(log->kube,
                                 &(lpod_kube_request){.verb = LPOD_VERB_LOG,
                                                      .role = LPOD_ROLE_LOG,

@@ -26,12 +26,13 @@ typedef struct lpod_log_options {
   const char *ns, *pod, *container;
   const char *prefix; /* put in front of each line: "[base] "; NULL: none */
   bool follow, previous;
-  bool plain;                 /* no time stamps asked for: lines as they come, no resume */
-  int64_t since;              /* ns since 1970: not before; 0 = from the beginning */
-  int64_t tail_lines;         /* last lines only; negative = all */
-  double silence;           /* a stream that is silent for so many seconds ends with LPOD_E_TIMEOUT, so that its owner opens it again
-                               and sees whether only the kubelet had stopped sending (L9); 0: never */
-  void (*on_open)(void *arg); /* 200; may be NULL */
+  bool plain;         /* no time stamps asked for: lines as they come, no resume */
+  int64_t since;      /* ns since 1970: not before; 0 = from the beginning */
+  int64_t tail_lines; /* last lines only; negative = all */
+  /* Seconds; a stream that is silent for so long ends with LPOD_E_TIMEOUT, so that its owner opens it again and sees
+   * whether only the kubelet had stopped sending (L9); 0: never. */
+  double silence;
+  void (*on_open)(void *arg);                               /* 200; may be NULL */
   void (*on_block)(void *arg, const lpod_log_block *block); /* lines that became whole; borrowed */
   /* The stream ended. error NULL: a clean EOF, which says nothing about the container (M11). The log stays and may be
    * opened again. */
@@ -43,15 +44,15 @@ lpod_log *lpod_log_new(lpod_kube *kube, const lpod_log_options *options, lpod_er
 void lpod_log_free(lpod_log *log); /* closes; no callback follows */
 /* Open, or open again from the marker. follow may differ from the options' (a last tail read: L7). */
 lpod_rc lpod_log_open(lpod_log *log, bool follow, lpod_error *err);
-void lpod_log_close(
-    lpod_log *log); /* on_end does not follow; the marker stays; close and free are fine in every callback */
+/* on_end does not follow; the marker stays. Close and free are fine in every callback. */
+void lpod_log_close(lpod_log *log);
 void lpod_log_flush(lpod_log *log); /* hand over an incomplete last line (LOG-6) */
 uint64_t lpod_log_lines(const lpod_log *log);
 /* Lines may be missing for good: the first stamp after the last resume lay beyond the marker without overlap (L8). */
 bool lpod_log_gap(const lpod_log *log);
 int64_t lpod_log_last(const lpod_log *log); /* stamp of the last line; 0 = none */
-uint64_t lpod_log_cut(
-    const lpod_log *log); /* lines longer than LPOD_LIMIT_LOG_LINE: their first part was given, the rest dropped */
+/* Lines longer than LPOD_LIMIT_LOG_LINE: their first part was given, the rest dropped. */
+uint64_t lpod_log_cut(const lpod_log *log);
 
 /* The pure part, for tests and for other streams: bytes in, blocks out. The same lines however the bytes are split
  * (X07). A line (its stamp included) longer than LPOD_LIMIT_LOG_LINE is cut there, at the edge of a character, and
@@ -65,14 +66,14 @@ typedef struct lpod_log_marks {
 } lpod_log_marks;
 lpod_log_parser *lpod_log_parser_new(const char *prefix, bool plain);
 void lpod_log_parser_free(lpod_log_parser *parser);
-void lpod_log_parser_resume(
-    lpod_log_parser *parser); /* a new stream begins: drop what was seen, throw a partial line away */
+/* A new stream begins: drop what was seen, throw a partial line away. */
+void lpod_log_parser_resume(lpod_log_parser *parser);
 /* Parse on. After each call the block holds what became whole; valid until the next call. */
 lpod_rc lpod_log_parser_feed(lpod_log_parser *parser, const char *data, size_t len, lpod_log_block *block,
                              lpod_error *err);
 lpod_rc lpod_log_parser_flush(lpod_log_parser *parser, lpod_log_block *block, lpod_error *err);
-void lpod_log_parser_since(lpod_log_parser *parser,
-                           int64_t since); /* drop lines stamped before (sinceTime knows seconds only: L2) */
+/* Drop lines stamped before (sinceTime knows seconds only: L2). */
+void lpod_log_parser_since(lpod_log_parser *parser, int64_t since);
 const lpod_log_marks *lpod_log_parser_marks(const lpod_log_parser *parser);
 
 #endif

@@ -1,4 +1,6 @@
-/* See support.h. Invariant: no function here leaves a readable copy of a secret in memory that it gives back. */
+/* Lists of strings, secrets out of files, wiped documents, words fit for a header: what several files of this layer
+ * share. The Status reasons that support.h names too are status.c's.
+ * Invariant: no function here leaves a readable copy of a secret in memory that it gives back. */
 #include "support.h"
 #include "../base/file.h"
 #include "../base/limits.h"

@@ -1,66 +1,18 @@
-/* The driver: actions of the machine into requests, logs and timers; answers into inputs. Work that could not even be
- * started is answered through a task, so that a feed never nests in another. */
-#include "driver.h"
+/* The driver: actions of the machine into requests, logs and timers; answers into inputs. Its own copy of the options
+ * is driver_options.c's; what to do is the machine's to decide.
+ * Invariant: a feed never nests in another; work that could not even be started is answered through a task. */
+#include "driver_private.h"
 
 #include "../base/limits.h"
 #include "../base/random.h"
 #include "../base/text.h"
 #include "../data/json.h"
-#include "naming.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MERGE_PATCH "application/merge-patch+json"
-#define LOG_SILENCE 60.0  /* L9 */
-#define ATTEMPT_RANDOM 26 /* of a-z0-9: 134 bits */
-
-typedef struct driver_timer {
-  lpod_timer timer;
-  lpod_driver *driver;
-} driver_timer;
-
-typedef struct driver_log {
-  lpod_log *log;
-  lpod_driver *driver;
-  lpod_error refused; /* it could not be opened: the end that is owed */
-} driver_log;
-
-struct lpod_driver {
-  lpod_driver_options options;
-  lpod_settings settings;
-  lpod_machine *machine;
-  char *engine, *ns, *attempt, *find, *find_run, *container, *result_container;
-  char **logs;
-  lpod_waiting_rule *rules;
-  size_t rule_count;
-  lpod_result_from result_from;
-  size_t result_limit;
-  bool exact_name, log_prefix, creating;
-  lpod_doc *manifest;
-  char *base_name;
-  char name[LPOD_POD_NAME]; /* of the create under way or done */
-
-  lpod_kube_call *call; /* the one request of its own */
-  lpod_input_kind call_kind;
-  lpod_result_reader *reader;
-  lpod_watch *by_name;
-  lpod_search search;
-  lpod_follower follower;
-  char *uid; /* the follower's */
-  driver_timer timers[LPOD_RUN_TIMERS];
-  driver_log log_states[LPOD_RUN_LOGS];
-  lpod_task later; /* feeds answers that are known at once: what could not be started, a result at hand */
-  bool owes;
-  lpod_input_kind owed_kind;
-  lpod_error owed;
-
-  lpod_doc *object;
-  char *result;
-  size_t result_len;
-  unsigned gaps;
-  lpod_report report;
-};
+#define LOG_SILENCE 60.0 /* L9 */
 
 static lpod_loop *loop_of(const lpod_driver *d) { return lpod_kube_loop(d->options.kube); }
 
@@ -71,8 +23,7 @@ static void feed(lpod_driver *d, lpod_input input) {
   input.now = lpod_loop_now(loop_of(d));
   input.wall = lpod_loop_clock(loop_of(d))->wall(lpod_loop_clock(loop_of(d)));
   input.unit = lpod_random_unit();
-  /* A kubelet on which many pods end together tells of it late (M14): reading the log again would only add to its work.
-   */
+  /* A kubelet on which many pods end together tells of it late (M14): reading the log again would add to its work. */
   d->settings.settle = 2.0 + 0.1 * (double)lpod_store_count(d->options.store);
   size_t count = lpod_machine_feed(d->machine, &input, actions);
   for (size_t i = 0; i < count; i++) perform(d, &actions[i]);
@@ -478,100 +429,6 @@ static void perform(lpod_driver *d, const lpod_action *action) {
 
 /* ---- the driver ---- */
 
-static char **copy_list(const char *const *list, size_t *count) {
-  *count = 0;
-  while (list && list[*count]) ++*count;
-  char **out = calloc(*count + 1, sizeof *out);
-  for (size_t i = 0; out && i < *count; i++)
-    if (!(out[i] = lpod_text_copy(list[i]))) {
-      for (size_t k = 0; k < i; k++) free(out[k]);
-      free((void *)out);
-      return NULL;
-    }
-  return out;
-}
-
-static bool copy_rules(lpod_driver *d, const lpod_waiting_rule *rules) {
-  while (rules[d->rule_count].reason) d->rule_count++;
-  d->rules = calloc(d->rule_count + 1, sizeof *d->rules);
-  if (!d->rules) {
-    d->rule_count = 0;
-    return false;
-  }
-  bool whole = true;
-  for (size_t i = 0; i < d->rule_count; i++) {
-    lpod_waiting_rule *to = &d->rules[i];
-    to->grace = rules[i].grace;
-    to->reason = lpod_text_copy(rules[i].reason);
-    to->message = lpod_text_copy(rules[i].message);
-    to->error_class = lpod_text_copy(rules[i].error_class ? rules[i].error_class : "infra");
-    if (!to->reason || !to->error_class || (rules[i].message && !to->message)) whole = false;
-  }
-  return whole;
-}
-
-static bool copy_manifest(lpod_driver *d, const lpod_value *manifest) {
-  d->manifest = lpod_doc_new(0);
-  lpod_value *root = d->manifest ? lpod_value_copy(d->manifest, manifest) : NULL;
-  if (!root) return false;
-  lpod_doc_set_root(d->manifest, root);
-  return true;
-}
-
-static double or_default(double value, double fallback) { return value == 0 ? fallback : value; }
-
-static lpod_rc read_options(lpod_driver *d, const lpod_run_options *o, lpod_error *err) {
-  const lpod_value *containers = lpod_value_path(o->manifest, "spec", "containers", NULL);
-  const char *first = lpod_value_text(lpod_value_first(containers), "name");
-  const char *base = lpod_value_text(lpod_value_get(o->manifest, "metadata"), "name");
-  if (lpod_value_type(o->manifest) != LPOD_OBJECT || !*first)
-    return lpod_fail(err, LPOD_E_USAGE, "manifest: expected a Pod with spec.containers[1].name, found %s",
-                     lpod_type_name(lpod_value_type(o->manifest)));
-  char made_up[ATTEMPT_RANDOM + 1];
-  if (!o->attempt && lpod_random_name(made_up, ATTEMPT_RANDOM, err) != LPOD_OK) return err->rc;
-  size_t log_count;
-  d->attempt = lpod_text_copy(o->attempt ? o->attempt : made_up);
-  d->find = lpod_text_copy(o->find);
-  d->find_run = lpod_text_copy(o->find_run);
-  d->container = lpod_text_copy(o->container ? o->container : first);
-  d->base_name = lpod_text_copy(base);
-  d->result_container = lpod_text_copy(o->result_container ? o->result_container : LPOD_RESULT_CONTAINER);
-  d->logs = copy_list(o->logs, &log_count);
-  if (!d->attempt || (o->find && !d->find) || (o->find_run && !d->find_run) || !d->container || !d->base_name ||
-      !d->result_container || !d->logs || !copy_rules(d, o->waiting_rules ? o->waiting_rules : lpod_waiting_rules) ||
-      !copy_manifest(d, o->manifest))
-    return lpod_nomem(err);
-  if (log_count > LPOD_RUN_LOGS)
-    return lpod_fail(err, LPOD_E_USAGE, "logs: %zu containers to follow, expected at most %u", log_count,
-                     LPOD_RUN_LOGS);
-  d->exact_name = o->exact_name;
-  d->log_prefix = o->log_prefix;
-  d->result_from = o->result_from;
-  d->result_limit = o->result_limit                                     ? o->result_limit
-                    : o->result_from == LPOD_RESULT_TERMINATION_MESSAGE ? 4096
-                                                                        : LPOD_LIMIT_RESULT;
-  double start = or_default(o->start_timeout, 120);
-  d->settings = (lpod_settings){
-      .container = d->container,
-      .engine = d->engine,
-      .look = d->find != NULL,
-      .exact_name = o->exact_name,
-      .has_result = o->result_from != LPOD_RESULT_NONE,
-      .log_count = log_count,
-      .logs = (const char *const *)d->logs,
-      .schedule_timeout = or_default(o->schedule_timeout, start),
-      .start_timeout = start,
-      .deadline = o->deadline,
-      .waiting_rules = d->rules,
-      .grace = o->grace,
-      .on_finish = o->on_finish,
-      .create_tries = o->create_tries ? o->create_tries : 5,
-      .create_wait_min = or_default(o->create_wait_min, 1),
-      .create_wait_max = or_default(o->create_wait_max, 15),
-  };
-  return LPOD_OK;
-}
-
 lpod_driver *lpod_driver_new(const lpod_driver_options *options, lpod_error *err) {
   lpod_error local = LPOD_ERROR_INIT;
   lpod_driver *d = calloc(1, sizeof *d);
@@ -580,7 +437,6 @@ lpod_driver *lpod_driver_new(const lpod_driver_options *options, lpod_error *err
     return NULL;
   }
   if (!err) err = &local;
-  d->options = *options;
   d->later = (lpod_task){.run = on_later, .arg = d};
   d->follower = (lpod_follower){.on_pod = on_watch_pod, .on_gone = on_watch_gone, .on_blind = on_watch_blind, .arg = d};
   for (size_t i = 0; i < LPOD_RUN_TIMERS; i++)
@@ -589,15 +445,8 @@ lpod_driver *lpod_driver_new(const lpod_driver_options *options, lpod_error *err
     d->log_states[i].driver = d;
     lpod_error_clear(&d->log_states[i].refused);
   }
-  d->engine = lpod_text_copy(options->engine);
-  d->ns = lpod_text_copy(options->ns);
-  if (!d->engine || !d->ns) {
-    lpod_nomem(err);
-  } else if (read_options(d, options->run, err) == LPOD_OK) {
+  if (lpod_driver_copy_options(d, options, err) == LPOD_OK) {
     d->search = (lpod_search){.find = d->find, .container = d->container, .on_found = on_found, .arg = d};
-    d->options.engine = d->engine;
-    d->options.ns = d->ns;
-    d->options.run = NULL;
     char name[LPOD_POD_NAME]; /* a name that cannot be is said at once, not by the first create */
     if (lpod_pod_name(d->base_name, d->attempt, 0, d->exact_name, name, err) == LPOD_OK) {
       d->machine = lpod_machine_new(&d->settings);
@@ -620,20 +469,11 @@ void lpod_driver_free(lpod_driver *d) {
   lpod_task_cancel(&d->later);
   for (size_t i = 0; i < LPOD_RUN_TIMERS; i++) lpod_timer_stop(loop_of(d), &d->timers[i].timer);
   for (size_t i = 0; i < LPOD_RUN_LOGS; i++) lpod_log_free(d->log_states[i].log);
-  for (size_t i = 0; i < d->rule_count; i++) {
-    free((void *)d->rules[i].reason);
-    free((void *)d->rules[i].message);
-    free((void *)d->rules[i].error_class);
-  }
-  free(d->rules);
-  for (char **log = d->logs; log && *log; log++) free(*log);
-  free((void *)d->logs);
   lpod_machine_free(d->machine);
-  lpod_doc_free(d->manifest);
   lpod_doc_free(d->object);
-  char *texts[] = {d->engine,           d->ns,        d->attempt, d->find,  d->find_run, d->container,
-                   d->result_container, d->base_name, d->uid,     d->result};
-  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) free(texts[i]);
+  free(d->uid);
+  free(d->result);
+  lpod_driver_free_options(d);
   free(d);
 }
 

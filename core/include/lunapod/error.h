@@ -31,16 +31,17 @@ typedef enum lpod_rc {
 
 typedef struct lpod_error {
   lpod_rc rc;
-  int code;           /* HTTP status when rc is LPOD_E_API, else 0 */
-  bool retryable;     /* the same call may succeed later */
-  double retry_after; /* seconds the server asked for; negative: none */
-  char reason[64];    /* Status reason, or a short word of ours: "Unschedulable", "OOMKilled" */
+  int code;             /* HTTP status when rc is LPOD_E_API, else 0 */
+  bool retryable;       /* the same call may succeed later */
+  double retry_after;   /* seconds the server asked for; negative: none */
+  char reason[64];      /* Status reason, or a short word of ours: "Unschedulable", "OOMKilled" */
   char error_class[16]; /* user infra capacity image config deadline credential permission result; "" otherwise */
-  char text[1024];    /* one readable line, cut with an ellipsis when longer */
+  char text[1024];      /* one readable line, cut with an ellipsis when longer */
 } lpod_error;
 
 /* Empty error: LPOD_OK, no text. */
-#define LPOD_ERROR_INIT {LPOD_OK, 0, false, -1.0, "", "", ""}
+#define LPOD_ERROR_INIT \
+  { LPOD_OK, 0, false, -1.0, "", "", "" }
 LPOD_API void lpod_error_clear(lpod_error *err);
 
 /* Fill err (may be NULL) and return rc: `return lpod_fail(err, LPOD_E_PARSE, "%s:%d: ...", file, line)`. */

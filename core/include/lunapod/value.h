@@ -42,9 +42,10 @@ LPOD_API size_t lpod_doc_bytes(const lpod_doc *doc);
 LPOD_API lpod_type lpod_value_type(const lpod_value *value);
 LPOD_API const char *lpod_type_name(lpod_type type); /* "null" "boolean" "integer" "number" "string" "list" "map" */
 LPOD_API bool lpod_value_bool(const lpod_value *value, bool fallback);
-LPOD_API int64_t lpod_value_int(const lpod_value *value, int64_t fallback); /* LPOD_INT only */
+LPOD_API int64_t lpod_value_int(const lpod_value *value, int64_t fallback);  /* LPOD_INT only */
 LPOD_API double lpod_value_number(const lpod_value *value, double fallback); /* LPOD_INT or LPOD_DOUBLE */
-LPOD_API const char *lpod_value_string(const lpod_value *value, size_t *len); /* NULL unless a string; len may be NULL */
+/* NULL unless a string; len may be NULL. */
+LPOD_API const char *lpod_value_string(const lpod_value *value, size_t *len);
 LPOD_API size_t lpod_value_count(const lpod_value *value); /* items of a list, entries of a map; else 0 */
 /* Walk a list or map in order: first child, then next sibling; key of a map's entry. */
 LPOD_API const lpod_value *lpod_value_first(const lpod_value *value);

@@ -12,6 +12,8 @@ typedef struct json_case {
   bool accept;
 } json_case;
 
+/* One row a line: what breaks the strings after an escape would hide the table. */
+// clang-format off
 #define ACCEPT(name, text) {name, text, sizeof(text) - 1, true}
 #define REFUSE(name, text) {name, text, sizeof(text) - 1, false}
 
@@ -403,6 +405,7 @@ static const json_case JSON_CASES[] = {
     REFUSE("either: the empty key twice", "{\"\":1,\"\":2}"),
     REFUSE("either: the same key with NUL twice", "{\"\\u0000\":1,\"\\u0000\":2}"),
 };
+// clang-format on
 
 #define JSON_CASE_COUNT (sizeof JSON_CASES / sizeof *JSON_CASES)
 

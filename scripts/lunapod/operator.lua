@@ -1,0 +1,309 @@
+--- KubernetesPodOperator: a task that runs in one pod, and its methods under the names of the peer (S47 to S59).
+-- execution.lua runs a task through these methods, each a phase of the pod's life, so that a subclass may override any
+-- of them. There `self` is one try: a table of its own that inherits from the operator, as many may run at once. Errors
+-- of a phase are raised.
+
+local core = require "lunapod.core"
+local errors = require "lunapod.errors"
+local attempts = require "lunapod.attempt"
+local contexts = require "lunapod.context"
+local execution = require "lunapod.execution"
+local handles = require "lunapod.handle"
+local manifest = require "lunapod.manifest"
+local outcomes = require "lunapod.outcome"
+local parameters = require "lunapod.parameters"
+
+local Operator = {
+  BASE_CONTAINER_NAME = "base",
+  POD_CHECKED_KEY = "already_checked",
+  template_fields = parameters.fields,
+}
+Operator.__index = Operator
+
+-- ---- classes ----
+
+local class_meta = {}
+
+--- Class { parameters } makes a task; also instance:task { … }, where the instance comes first.
+function class_meta.__call(class, given, more)
+  if given == class.instance and more ~= nil then given = more end
+  if type(given) ~= "table" then errors.usage("task: expected a table of parameters, got %s", type(given)) end
+  local merged = {}
+  for name, value in pairs(class.defaults or {}) do merged[name] = value end
+  for name, value in pairs(given) do merged[name] = value end
+  local op = setmetatable(parameters.define(merged), class)
+  op.definition = merged
+  return op
+end
+
+class_meta.__index = Operator
+setmetatable(Operator, { __call = class_meta.__call })
+
+local function derive(parent, members, defaults)
+  members.__index = members
+  members.defaults = defaults
+  return setmetatable(members, { __call = class_meta.__call, __index = parent })
+end
+
+--- A subclass: functions and the attributes of the class become its members, everything else defaults of parameters.
+function Operator:extend(given)
+  local members, defaults = {}, {}
+  for name, value in pairs(self.defaults or {}) do defaults[name] = value end
+  for name, value in pairs(given or {}) do
+    if Operator[name] ~= nil or (type(value) == "function" and not parameters.is_name(name)) then
+      members[name] = value
+    else
+      defaults[name] = value
+    end
+  end
+  return derive(self, members, defaults)
+end
+
+--- The class whose tasks run in this instance.
+function Operator:bind(instance)
+  return derive(self, { instance = instance }, self.defaults)
+end
+
+--- The same task with other parameters (a retry policy's `with`).
+function Operator:with(given)
+  local merged = {}
+  for name, value in pairs(self.definition) do merged[name] = value end
+  for name, value in pairs(given) do merged[name] = value end
+  local op = setmetatable(parameters.define(merged), getmetatable(self))
+  op.definition = merged
+  return op
+end
+
+-- ---- access to the cluster ----
+
+--- A parameter that says where the pod goes, rendered if it is a template.
+local function rendered(self, name, context)
+  local value = self[name]
+  if type(value) ~= "string" or not value:find("{", 1, true) then return value end
+  local known = context or { params = self.params or {} }
+  local out, err = require("lunapod.template").render_value(value, known, { name = name,
+    null = core.null, undefined = self.undefined or "strict" })
+  if out == nil then error(err, 0) end
+  return out
+end
+
+--- The named cluster settings of this task (ACC-4); the default ones may be missing.
+local function connection_of(self, context)
+  local name = rendered(self, "kubernetes_conn_id", context)
+  local connection = self.instance.named_connections[name or "kubernetes_default"]
+  if not connection and name then
+    errors.usage('task "%s": there is no connection "%s"; lunapod.connections { … } defines some', self.task_id, name)
+  end
+  return connection or {}
+end
+
+--- Settings of the client (ACC): the task's own parameters beat those of its connection.
+local function client_settings(self, context)
+  local connection = connection_of(self, context)
+  local in_cluster = self.in_cluster
+  if in_cluster == nil then in_cluster = connection.in_cluster end
+  local own_file = rendered(self, "config_file", context)
+  local file = own_file or connection.kube_config_path
+  local config = not own_file and connection.kube_config or nil
+  local given = {}
+  if in_cluster == true then given[#given + 1] = "in_cluster = true" end
+  if file then given[#given + 1] = "config_file" end
+  if config then given[#given + 1] = "kube_config" end
+  if #given > 1 then errors.usage('task "%s": %s exclude each other', self.task_id, table.concat(given, " and ")) end
+  return {
+    config_file = file, config = config, in_cluster = in_cluster,
+    context = rendered(self, "cluster_context", context) or connection.cluster_context,
+  }
+end
+
+--- The client of this task's cluster, made on first use (API-1).
+function Operator:client()
+  local client = rawget(self, "cached_client")
+  if not client then
+    client = self.instance:client(client_settings(self, self.context))
+    self.cached_client = client
+  end
+  return client
+end
+
+--- What a manifest's labels tell about where it comes from and goes to.
+local function cluster_of(self, context)
+  local cluster = { connection = connection_of(self, context) }
+  if context and not self.instance.dry_run then
+    cluster.instance = self.instance:installation()
+    cluster.in_cluster = self:client().core:in_cluster()
+  end
+  return cluster
+end
+
+--- What creates, watches, logs and deletes pods.
+function Operator:pod_manager()
+  return self:client()
+end
+
+-- ---- the phases of a try ----
+
+--- The attempt a method works on: this try's, or that of the pod, when a script calls the methods itself.
+local function attempt_of(self, pod)
+  local attempt = self.attempt
+  if not attempt and type(pod) == "table" and pod.metadata then
+    for it in pairs(self.instance.attempts) do
+      if it:report().uid == pod.metadata.uid then attempt = it end
+    end
+  end
+  if not attempt then
+    errors.usage('task "%s": this pod was not created or found by get_or_create_pod', self.task_id)
+  end
+  return attempt
+end
+
+local function must(ok, err)
+  if not ok then error(err, 0) end
+end
+
+--- Begin an attempt with this manifest; it sends nothing.
+local function begin(self, request, context)
+  if self.attempt then return self.attempt end
+  local client = self:client().core
+  local options = manifest.run_options(self.operator or self, request, context, cluster_of(self, context))
+  if self.deadline_left then options.deadline = self.deadline_left end
+  local attempt, err = attempts.new {
+    op = self, instance = self.instance, client = client, context = context, options = options, handle = self.handle,
+  }
+  if not attempt then error(err, 0) end
+  if self.operator then
+    self.attempt = attempt
+    attempt.driven = true
+  end
+  return attempt
+end
+
+--- The manifest for this context; pure. Without a context: no labels of the task instance.
+function Operator:build_pod_request_obj(context)
+  return manifest.build(self.operator or self, context, cluster_of(self, context))
+end
+
+--- The pod that an earlier process left for this task instance, or nil.
+function Operator:find_pod(_, context)
+  local attempt = self.attempt or begin(self, self:build_pod_request_obj(context), context)
+  must(attempt:advance("found"))
+  local found = attempt:report().found
+  local pod = found and attempt:pod() or nil
+  if not self.attempt then attempt:close() end
+  return pod
+end
+
+--- The found pod, if there is one, else a new one.
+function Operator:get_or_create_pod(pod_request_obj, context)
+  local attempt = begin(self, pod_request_obj, context)
+  if self.operator then self:find_pod(pod_request_obj.metadata.namespace, context) end
+  must(attempt:advance("created"))
+  return attempt:pod()
+end
+
+--- Returns when the pod has started, or ended already; raises when it does not in time.
+function Operator:await_pod_start(pod)
+  local attempt = attempt_of(self, pod)
+  must(attempt:advance("started"))
+  return attempt:pod()
+end
+
+--- Returns when the task's container has ended well and its log is read; raises why it failed.
+function Operator:await_completion(pod)
+  local attempt = attempt_of(self, pod)
+  must(attempt:advance("ended"))
+  return attempt:pod()
+end
+
+local function result_error(self, attempt, message)
+  return core.error {
+    kind = "task", rc = "TASK", class = "result", reason = "InvalidResult", retryable = true,
+    message = ("the result of pod %s is not JSON: %s"):format(attempt:report().name or self.task_id, message),
+  }
+end
+
+--- Reads the result, and stops the sidecar. Top-level null is nil.
+function Operator:extract_xcom(pod)
+  local attempt = attempt_of(self, pod)
+  must(attempt:advance("result"))
+  local text = attempt.run:result()
+  if text == nil then return nil end
+  local value, err = core.json.decode(text)
+  if value == nil then
+    local failure = result_error(self, attempt, tostring(err))
+    attempt.error = attempt.error or failure
+    error(failure, 0)
+  end
+  if value == core.null then return nil end
+  return value
+end
+
+--- Marks the pod as dealt with, so that no later try takes it up. In a try the core does it as it cleans up.
+function Operator:patch_already_checked(pod)
+  if self.operator or not pod then return end
+  self:client():patch("pods", pod.metadata.name, {
+    metadata = { uid = pod.metadata.uid, labels = { [self.POD_CHECKED_KEY] = "True" } },
+  }, { namespace = pod.metadata.namespace })
+end
+
+--- Deletes the pod or keeps it, as the task's parameters say; waits until that is done.
+function Operator:process_pod_deletion(pod)
+  local attempt = attempt_of(self, pod)
+  attempt:advance("cleaned") -- its error is the task's, known already
+  if not self.operator then attempt:close() end
+end
+
+--- What is done at every end but a kill: events, mark, delete, classify. Returns the outcome, or raises its error.
+function Operator:cleanup(pod, remote_pod)
+  local attempt = attempt_of(self, pod)
+  local events = attempt.error and execution.last_events(self, attempt) or nil
+  self:patch_already_checked(remote_pod)
+  self:process_pod_deletion(remote_pod)
+  local outcome = outcomes.build {
+    task_id = self.task_id, report = attempt:report(), error = attempt.error, result = self.result,
+    skip_codes = self.skip_on_exit_code,
+    events = events, pod = remote_pod, attempts = self.context and self.context.try_number, log = attempt.tail,
+  }
+  self.outcome = outcome
+  if outcome.error then error(outcome.error, 0) end
+  return outcome
+end
+
+--- The task is killed: nothing of it is left behind, unless on_kill_action says to keep the pod.
+function Operator:on_kill()
+  local attempt = self.attempt
+  if not attempt then
+    for it in pairs(self.instance.attempts) do
+      if (it.op.operator or it.op) == self then it:cancel() end
+    end
+    return
+  end
+  if self.on_kill_action == "keep_pod" then return attempt:detach() end
+  attempt:kill(nil, execution.kill_limit(self))
+end
+
+-- ---- running it ----
+
+--- Run the task: its result and the outcome, or the error is raised. context: {params =, run_id =, map_index =, …}, all
+-- optional.
+function Operator:execute(context)
+  return execution.execute(self, context)
+end
+
+--- Run it in the background; see handle.lua.
+function Operator:start(context)
+  return handles.start(self, context)
+end
+
+--- Print the manifest that would be created, without labels of the task instance; returns it, too. Needs no cluster.
+function Operator:dry_run()
+  local pod = self:build_pod_request_obj(nil)
+  local text, err = core.yaml.encode(pod)
+  if not text then error(err, 0) end
+  print((text:gsub("\n$", "")))
+  return pod
+end
+
+Operator.new_context = contexts.new
+
+return Operator

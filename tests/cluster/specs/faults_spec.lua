@@ -1,0 +1,165 @@
+-- Faults of a real cluster: servers killed in mid log, pods that vanish, never start or end badly
+-- (faults.md X02, X18, X33, X42-X45, X48; M11, M16, M17, M20, M21, M23; V1-V7).
+local support = require "cluster.specs.support"
+
+local task = support.task
+
+--- Standard error's numbered lines are 1..n, each once and in order; and no gap was said (V2).
+local function numbered(result, n)
+  local at = 0
+  for number in result.err:gmatch "%[base%] line (%d+)\n" do
+    at = at + 1
+    if tonumber(number) ~= at then error(("line %d where %d was expected"):format(number, at)) end
+  end
+  assert.equal(n, at)
+  assert.is_nil(result.err:find("possible gap", 1, true))
+end
+
+--- A pod that writes numbered lines for `seconds` seconds, ten a second.
+local function writer(seconds)
+  return task(([[arguments = { "i=0; while [ $i -lt %d ]; do i=$((i+1)); echo line $i; sleep 0.1; done" },]]):format(seconds * 10))
+end
+
+local function fails(script, seconds)
+  return support.expect_status(1, support.lunapod({ "run", script }, { seconds = seconds }))
+end
+
+local function says(result, ...)
+  for _, part in ipairs { ... } do assert.truthy(result.err:find(part, 1, true), part .. " is not in:\n" .. result.err) end
+end
+
+describe("a fault:", function()
+  teardown(support.clean)
+  after_each(function() assert.equal("", support.sweep()) end) -- V4
+
+  if support.cluster_program then
+    it("the kubelet is killed in mid log: no line is lost or doubled, the task succeeds (M11, M16, X33)", function()
+      finally(function() support.cluster "up" end)
+      local process = support.start_lunapod { "run", writer(12) }
+      process:until_said "[base] line 20\n"
+      support.cluster("kill", "kubelet")
+      support.cluster("start", "kubelet")
+      numbered(support.expect_status(0, process:wait(180)), 120)
+    end)
+
+    it("the API server is killed in mid log, and comes back: no line is lost or doubled (M17, X02)", function()
+      finally(function() support.cluster "up" end)
+      local process = support.start_lunapod { "run", writer(12) }
+      process:until_said "[base] line 20\n"
+      support.cluster("kill", "kube-apiserver")
+      process:until_said("[base] line 2", 1) -- it lives
+      support.cluster("start", "kube-apiserver")
+      numbered(support.expect_status(0, process:wait(180)), 120)
+    end)
+
+    it("the API server is away while the container ends: its last lines and its end are read afterwards (M17)", function()
+      finally(function() support.cluster "up" end)
+      local process = support.start_lunapod { "run", writer(4) }
+      process:until_said "[base] line 20\n"
+      support.cluster("kill", "kube-apiserver")
+      -- the container ends by itself; its process is seen from here
+      support.eventually(30, "the container has ended", function()
+        return os.execute "pgrep -f '[l]t 40 ]; do i=' >/dev/null" ~= true
+      end)
+      assert.is_false(process:ended())
+      support.cluster("start", "kube-apiserver")
+      numbered(support.expect_status(0, process:wait(180)), 40)
+    end)
+  end
+
+  it("the pod is deleted by force: lost, and said so (DR-4, ERR-1)", function()
+    local process = support.start_lunapod { "run", task [[arguments = { "echo runs; sleep 600" }]] }
+    process:until_said "[base] runs\n"
+    local pod = support.pods()[1]
+    assert(support.kubectl { "delete", "pod", pod.metadata.name, "-n", pod.metadata.namespace, "--grace-period=0", "--force" })
+    local result = support.expect_status(1, process:wait())
+    says(result, 'task "task" was lost', pod.metadata.name)
+  end)
+
+  it("the pod is deleted by somebody, with grace: its container's own end decides (OUT-1, P9, V7)", function()
+    local process = support.start_lunapod { "run",
+      task [[arguments = { "trap 'echo last words; exit 5' TERM; echo runs; while :; do sleep 0.1; done" }]] }
+    process:until_said "[base] runs\n"
+    local pod = support.pods()[1]
+    assert(support.kubectl { "delete", "pod", pod.metadata.name, "-n", pod.metadata.namespace, "--wait=false" })
+    local result = support.expect_status(1, process:wait())
+    says(result, "[base] last words\n", "exit code 5")
+  end)
+
+  it("an image that does not exist: class image, within seconds, with what the kubelet says (STA-5, X43, M23)", function()
+    local result = fails(task [[image = "busybox:no-such-tag"]], 60)
+    says(result, "busybox:no-such-tag", "(class image)")
+    assert.is_true(result.seconds < 30)
+  end)
+
+  it("an image name that cannot be: at once, class image (STA-5, X43)", function()
+    says(fails(task [[image = "Not A Name"]], 60), "InvalidImageName", "(class image)")
+  end)
+
+  it("a missing ConfigMap: class config after its grace, and it is named (STA-5, X44, M21)", function()
+    local result = fails(task [[configmaps = { "no-such-map" }]], 120)
+    says(result, "no-such-map", "(class config)")
+    assert.is_true(result.seconds >= 29 and result.seconds < 90, result.seconds)
+  end)
+
+  it("a pod that fits nowhere: class capacity with the scheduler's reason (STA-2, X42, M21)", function()
+    local result = fails(task [[node_selector = { ["no-such-label"] = "x" }, schedule_timeout_seconds = 3,]], 60)
+    says(result, "took too long to be scheduled", "node affinity/selector", "(class capacity)")
+  end)
+
+  it("a failing init container: its name, exit code and the end of its log (INI-4, X45, M20)", function()
+    local result = fails(task [[arguments = { "true" }, init_containers = { { name = "prepare", image = "busybox:1",
+      command = { "sh", "-c", "echo nothing to work on; exit 6" } } },]])
+    says(result, "prepare", "exit code 6", "class user")
+    says(result, "nothing to work on")
+  end)
+
+  it("the container needs more memory than its limit: OOMKilled (ERR-2, X49)", function()
+    local result = fails(task [[arguments = { "x=$(head -c 64000000 /dev/zero | tr '\\0' x); echo $?" },
+      container_resources = { limits = { memory = "16Mi" } },]])
+    says(result, "class user")
+    if not result.err:find("OOMKilled", 1, true) then
+      -- A kernel may kill the child alone, and the shell then ends by itself (P8).
+      says(result, "exit code")
+    end
+  end)
+
+  it("active_deadline_seconds: class deadline (X48, O56)", function()
+    says(fails(task [[arguments = { "sleep 600" }, active_deadline_seconds = 2,]]), "DeadlineExceeded", "deadline")
+  end)
+
+  it("execution_timeout: class deadline, the pod is stopped (RTY-5, V6)", function()
+    local process = support.start_lunapod { "run", task [[arguments = { "echo runs; sleep 600" }, execution_timeout = 8,]] }
+    local result = support.expect_status(1, process:wait())
+    says(result, "execution timeout", "deadline")
+  end)
+
+  it("a manifest that the server refuses: one error with the fields' paths, nothing created (X18)", function()
+    says(fails(task [[container_resources = { limits = { memory = "lots" } }]]), "lots", "(class config)")
+    says(fails(task [[volume_mounts = { { name = "nowhere", mountPath = "/x" } }]]), "spec.containers[0].volumeMounts[0].name")
+  end)
+
+  it("keep_pod leaves the pod, marked; without it the next run takes no marked pod (DEL-1, DEL-3, O33, FND-5)", function()
+    local script = task [[arguments = { "exit 1" }, on_finish_action = "keep_pod",]]
+    fails(script)
+    local kept = support.pods()
+    assert.equal(1, #kept)
+    assert.equal("True", kept[1].metadata.labels.already_checked)
+    support.expect_status(1, support.lunapod { "run", script, "--run-id", "again" })
+    support.expect_status(1, support.lunapod { "run", script, "--run-id", "again" })
+    assert.equal(3, #support.pods()) -- a new pod each time
+    support.sweep()
+  end)
+
+  it("keep_pod of a task that ran out of time: the pod is stopped, not left running (DEL-5)", function()
+    fails(task [[arguments = { "echo runs; sleep 600" }, on_finish_action = "keep_pod", execution_timeout = 6,]])
+    support.pod_that("was stopped", function(pod) return pod.status.phase == "Failed" end)
+    support.sweep()
+  end)
+
+  it("skip_on_exit_code: skipped, status 0 (OUT-3)", function()
+    local result = support.expect_status(0, support.lunapod { "run", task([[arguments = { "exit 99" }, skip_on_exit_code = 99,]],
+      "local result, outcome = task:execute() print(result, outcome.state)") })
+    assert.equal("nil\tskipped\n", result.out)
+  end)
+end)
