@@ -1,6 +1,6 @@
 /* Binary heap of timers: add, move, remove, the soonest. When to look at it, what time it is and calling a timer that
  * is due are loop.c's.
- * Invariant: no timer is due before its parent, and every timer's place is its index + 1, or 0 when it is in no heap. */
+ * Invariant: no timer is due before its parent; a timer's place is its index + 1, or 0 when it is in no heap. */
 #include "heap.h"
 
 #include <stdlib.h>

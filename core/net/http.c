@@ -33,8 +33,12 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 /* T1: names and addresses count as subjectAltName alone (libcurl would fall back to the CN), and no renegotiation. */
 static CURLcode on_tls_context(CURL *easy, void *context, void *arg) {
   (void)easy;
-  const lpod_http *http = arg;
+  lpod_http *http = arg;
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
+  if (http->certificate.len) {
+    if (!http->identity) http->identity = lpod_identity_new(&http->certificate, &http->key);
+    if (!http->identity || !lpod_identity_use(http->identity, context)) return CURLE_SSL_CERTPROBLEM;
+  }
   if (http->insecure) return CURLE_OK;
   X509_VERIFY_PARAM *parameters = SSL_CTX_get0_param(context);
   X509_VERIFY_PARAM_set_hostflags(parameters,
@@ -69,17 +73,17 @@ static CURLcode set_tls(const lpod_http *http, CURL *easy) {
   } else if (version->cainfo) { /* the file alone: only then does libcurl keep what it has read */
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
   }
-  curl_easy_setopt(easy, CURLOPT_SSLCERTTYPE, "PEM");
-  curl_easy_setopt(easy, CURLOPT_SSLKEYTYPE, "PEM");
-  code = code ? code : set_blob(easy, CURLOPT_SSLCERT_BLOB, &http->certificate);
-  code = code ? code : set_blob(easy, CURLOPT_SSLKEY_BLOB, &http->key);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, http->insecure ? 0L : 1L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, http->insecure ? 0L : 2L);
   if (version->ssl_version && lpod_text_starts(version->ssl_version, "OpenSSL") && !proxy_speaks_tls(http)) {
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, http);
+    return code;
   }
-  return code;
+  curl_easy_setopt(easy, CURLOPT_SSLCERTTYPE, "PEM");
+  curl_easy_setopt(easy, CURLOPT_SSLKEYTYPE, "PEM");
+  code = code ? code : set_blob(easy, CURLOPT_SSLCERT_BLOB, &http->certificate);
+  return code ? code : set_blob(easy, CURLOPT_SSLKEY_BLOB, &http->key);
 }
 
 CURL *lpod_http_easy(lpod_http *http, lpod_error *err) {
@@ -297,6 +301,7 @@ static void destroy(lpod_http *http) {
   lpod_secret_clear(&http->ca);
   lpod_secret_clear(&http->certificate);
   lpod_secret_clear(&http->key);
+  lpod_identity_free(http->identity);
   free(http->base);
   free(http->peer);
   free(http->host_header);

@@ -7,6 +7,7 @@
 #include "../base/buf.h"
 #include "../base/limits.h"
 #include "http.h"
+#include "identity.h"
 #include "multi.h"
 
 #define LPOD_ROLES 3
@@ -30,7 +31,8 @@ struct lpod_http {
   struct curl_slist *connect_to;
   lpod_secret ca, certificate, key;
   bool tls, has_ca, insecure, no_compression;
-  CURLSH *share; /* TLS sessions */
+  lpod_identity *identity; /* certificate and key as OpenSSL has them; made by the first connection */
+  CURLSH *share;           /* TLS sessions */
 
   lpod_link lanes[LPOD_ROLES];
   lpod_link waiting[LPOD_ROLES];
