@@ -124,7 +124,7 @@ check-cluster: packages modules embed ## the acceptance cases on a real Kubernet
 	@env B=$(abspath $(B)) LUA_PATH="$(CURDIR)/scripts/?.lua;$(CURDIR)/scripts/?/init.lua;$(CURDIR)/tests/?.lua;;" \
 	  LUA_CPATH="$(abspath $(B))/lua/5.4/?.so;;" tests/cluster/run-specs $(CLUSTER_SPECS)
 
-.PHONY: lint static asan valgrind fuzz-smoke
+.PHONY: lint asan valgrind chaos gcstress fuzz-smoke
 lint: packages ## warnings as errors, layers, style, luacheck, clang-tidy, cppcheck
 	@$(MAKE) --no-print-directory B=$(B)-lint CFLAGS='-O1 -Werror' core modules
 	tests/lint/layers --selftest && tests/lint/layers
@@ -135,6 +135,13 @@ lint: packages ## warnings as errors, layers, style, luacheck, clang-tidy, cppch
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan: packages ## the Check suites under the address and undefined-behaviour sanitizers
 	@ASAN_OPTIONS=detect_stack_use_after_return=1 $(MAKE) --no-print-directory B=$(B)-asan CFLAGS='-O1 -g $(ASAN)' LDFLAGS='$(ASAN)' check-core
+
+chaos: $(B)/tests/check_nomem ## every allocation fails once: an error each time, nothing leaked
+	@CK_FORK=no $<
+
+gcstress: modules ## the bindings' specs with a garbage collection every few instructions
+	@B=$(abspath $(B)) tests/run-busted 5.1 --helper=tests/bindings/gcstress.lua tests/bindings/values_spec.lua tests/bindings/services_spec.lua
+	@B=$(abspath $(B)) tests/run-busted 5.4 --helper=tests/bindings/gcstress.lua tests/bindings/values_spec.lua tests/bindings/services_spec.lua
 
 FUZZ_SECONDS ?= 30
 fuzz-smoke: ## the fuzz targets of the readers, a while each, under the sanitizers

@@ -16,11 +16,11 @@
 
 void lpod_lua_open_errors(lua_State *L); /* puts error and is_error into the table on top */
 void lpod_lua_push_error(lua_State *L, const lpod_error *err);
-int lpod_lua_fail(lua_State *L, const lpod_error *err);                 /* nil, err */
-int lpod_lua_answer(lua_State *L, lpod_rc rc, const lpod_error *err);   /* true, or nil, err */
+int lpod_lua_fail(lua_State *L, const lpod_error *err);                  /* nil, err */
+int lpod_lua_answer(lua_State *L, lpod_rc rc, const lpod_error *err);    /* true, or nil, err */
 int lpod_lua_answer_id(lua_State *L, lpod_id id, const lpod_error *err); /* id, or nil, err when it is 0 */
 int lpod_lua_nil(lua_State *L);                                          /* nil: not known, not there */
-int lpod_lua_closed(lua_State *L, const char *what);                    /* nil, err: it is closed */
+int lpod_lua_closed(lua_State *L, const char *what);                     /* nil, err: it is closed */
 
 /* ---- values (lua_value.c) ---- */
 

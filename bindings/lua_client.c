@@ -35,13 +35,13 @@ lpod_client *lpod_lua_check_client(lua_State *L, lpod_lua_engine **owner) {
 
 int lpod_lua_new_client(lua_State *L) {
   static const lpod_lua_option known[] = {
-    {"config_file", LPOD_LUA_TEXT, offsetof(lpod_client_options, config_file)},
-    {"config", LPOD_LUA_TEXT, offsetof(lpod_client_options, config_text)},
-    {"context", LPOD_LUA_TEXT, offsetof(lpod_client_options, context)},
-    {"namespace", LPOD_LUA_TEXT, offsetof(lpod_client_options, namespace_)},
-    {"user_agent", LPOD_LUA_TEXT, offsetof(lpod_client_options, user_agent)},
-    {"in_cluster", LPOD_LUA_OTHER, 0},
-    {NULL, 0, 0},
+      {"config_file", LPOD_LUA_TEXT, offsetof(lpod_client_options, config_file)},
+      {"config", LPOD_LUA_TEXT, offsetof(lpod_client_options, config_text)},
+      {"context", LPOD_LUA_TEXT, offsetof(lpod_client_options, context)},
+      {"namespace", LPOD_LUA_TEXT, offsetof(lpod_client_options, namespace_)},
+      {"user_agent", LPOD_LUA_TEXT, offsetof(lpod_client_options, user_agent)},
+      {"in_cluster", LPOD_LUA_OTHER, 0},
+      {NULL, 0, 0},
   };
   lpod_client_options options = {.size = sizeof options};
   lpod_error err = LPOD_ERROR_INIT;
@@ -83,8 +83,7 @@ static int l_client_in_cluster(lua_State *L) {
 static void make_query_text(lua_State *L, const char *key) {
   double number = lua_tonumber(L, -1);
   switch (lua_type(L, -1)) {
-  case LUA_TSTRING:
-    break;
+  case LUA_TSTRING: break;
   case LUA_TNUMBER:
     if (number == floor(number) && fabs(number) <= (double)LPOD_LUA_EXACT) {
       char text[32];
@@ -101,8 +100,9 @@ static void make_query_text(lua_State *L, const char *key) {
     lua_replace(L, -2);
     break;
   default:
-    luaL_argerror(L, 2, lua_pushfstring(L, "option 'query': '%s' is a %s, expected text, a number or a boolean", key,
-                                        luaL_typename(L, -1)));
+    luaL_argerror(L, 2,
+                  lua_pushfstring(L, "option 'query': '%s' is a %s, expected text, a number or a boolean", key,
+                                  luaL_typename(L, -1)));
   }
   size_t len;
   const char *text = lua_tolstring(L, -1, &len);
@@ -179,16 +179,16 @@ static lpod_rc body_option(lua_State *L, lpod_request *request, lpod_lua_owned *
 
 static int l_client_start_request(lua_State *L) {
   static const lpod_lua_option known[] = {
-    {"method", LPOD_LUA_TEXT, offsetof(lpod_request, method)},
-    {"path", LPOD_LUA_TEXT, offsetof(lpod_request, path)},
-    {"content_type", LPOD_LUA_TEXT, offsetof(lpod_request, content_type)},
-    {"timeout", LPOD_LUA_SECONDS, offsetof(lpod_request, timeout)},
-    {"once", LPOD_LUA_BOOL, offsetof(lpod_request, once)},
-    {"raw", LPOD_LUA_BOOL, offsetof(lpod_request, raw)},
-    {"query", LPOD_LUA_OTHER, 0},
-    {"body", LPOD_LUA_OTHER, 0},
-    {"lists", LPOD_LUA_OTHER, 0},
-    {NULL, 0, 0},
+      {"method", LPOD_LUA_TEXT, offsetof(lpod_request, method)},
+      {"path", LPOD_LUA_TEXT, offsetof(lpod_request, path)},
+      {"content_type", LPOD_LUA_TEXT, offsetof(lpod_request, content_type)},
+      {"timeout", LPOD_LUA_SECONDS, offsetof(lpod_request, timeout)},
+      {"once", LPOD_LUA_BOOL, offsetof(lpod_request, once)},
+      {"raw", LPOD_LUA_BOOL, offsetof(lpod_request, raw)},
+      {"query", LPOD_LUA_OTHER, 0},
+      {"body", LPOD_LUA_OTHER, 0},
+      {"lists", LPOD_LUA_OTHER, 0},
+      {NULL, 0, 0},
   };
   lpod_request request = {.size = sizeof request};
   lpod_error err = LPOD_ERROR_INIT;
@@ -206,13 +206,13 @@ static int l_client_start_request(lua_State *L) {
 
 static int l_client_start_watch(lua_State *L) {
   static const lpod_lua_option known[] = {
-    {"path", LPOD_LUA_TEXT, offsetof(lpod_watch_request, path)},
-    {"label_selector", LPOD_LUA_TEXT, offsetof(lpod_watch_request, label_selector)},
-    {"field_selector", LPOD_LUA_TEXT, offsetof(lpod_watch_request, field_selector)},
-    {"resource_version", LPOD_LUA_TEXT, offsetof(lpod_watch_request, resource_version)},
-    {"timeout", LPOD_LUA_SECONDS, offsetof(lpod_watch_request, timeout)},
-    {"list_only", LPOD_LUA_BOOL, offsetof(lpod_watch_request, list_only)},
-    {NULL, 0, 0},
+      {"path", LPOD_LUA_TEXT, offsetof(lpod_watch_request, path)},
+      {"label_selector", LPOD_LUA_TEXT, offsetof(lpod_watch_request, label_selector)},
+      {"field_selector", LPOD_LUA_TEXT, offsetof(lpod_watch_request, field_selector)},
+      {"resource_version", LPOD_LUA_TEXT, offsetof(lpod_watch_request, resource_version)},
+      {"timeout", LPOD_LUA_SECONDS, offsetof(lpod_watch_request, timeout)},
+      {"list_only", LPOD_LUA_BOOL, offsetof(lpod_watch_request, list_only)},
+      {NULL, 0, 0},
   };
   lpod_watch_request request = {.size = sizeof request};
   lpod_error err = LPOD_ERROR_INIT;
@@ -225,16 +225,16 @@ static int l_client_start_watch(lua_State *L) {
 
 static int l_client_start_logs(lua_State *L) {
   static const lpod_lua_option known[] = {
-    {"namespace", LPOD_LUA_TEXT, offsetof(lpod_log_request, namespace_)},
-    {"pod", LPOD_LUA_TEXT, offsetof(lpod_log_request, pod)},
-    {"container", LPOD_LUA_TEXT, offsetof(lpod_log_request, container)},
-    {"follow", LPOD_LUA_BOOL, offsetof(lpod_log_request, follow)},
-    {"previous", LPOD_LUA_BOOL, offsetof(lpod_log_request, previous)},
-    {"timestamps", LPOD_LUA_BOOL, offsetof(lpod_log_request, timestamps)},
-    {"since", LPOD_LUA_TIME, offsetof(lpod_log_request, since)},
-    {"tail_lines", LPOD_LUA_INT64, offsetof(lpod_log_request, tail_lines)},
-    {"prefix", LPOD_LUA_TEXT, offsetof(lpod_log_request, prefix)},
-    {NULL, 0, 0},
+      {"namespace", LPOD_LUA_TEXT, offsetof(lpod_log_request, namespace_)},
+      {"pod", LPOD_LUA_TEXT, offsetof(lpod_log_request, pod)},
+      {"container", LPOD_LUA_TEXT, offsetof(lpod_log_request, container)},
+      {"follow", LPOD_LUA_BOOL, offsetof(lpod_log_request, follow)},
+      {"previous", LPOD_LUA_BOOL, offsetof(lpod_log_request, previous)},
+      {"timestamps", LPOD_LUA_BOOL, offsetof(lpod_log_request, timestamps)},
+      {"since", LPOD_LUA_TIME, offsetof(lpod_log_request, since)},
+      {"tail_lines", LPOD_LUA_INT64, offsetof(lpod_log_request, tail_lines)},
+      {"prefix", LPOD_LUA_TEXT, offsetof(lpod_log_request, prefix)},
+      {NULL, 0, 0},
   };
   lpod_log_request request = {.size = sizeof request};
   lpod_error err = LPOD_ERROR_INIT;
@@ -247,14 +247,14 @@ static int l_client_start_logs(lua_State *L) {
 
 static int l_client_start_exec(lua_State *L) {
   static const lpod_lua_option known[] = {
-    {"namespace", LPOD_LUA_TEXT, offsetof(lpod_exec_request, namespace_)},
-    {"pod", LPOD_LUA_TEXT, offsetof(lpod_exec_request, pod)},
-    {"container", LPOD_LUA_TEXT, offsetof(lpod_exec_request, container)},
-    {"command", LPOD_LUA_OTHER, 0},
-    {"stdin", LPOD_LUA_BOOL, offsetof(lpod_exec_request, use_stdin)},
-    {"tty", LPOD_LUA_BOOL, offsetof(lpod_exec_request, tty)},
-    {"timeout", LPOD_LUA_SECONDS, offsetof(lpod_exec_request, timeout)},
-    {NULL, 0, 0},
+      {"namespace", LPOD_LUA_TEXT, offsetof(lpod_exec_request, namespace_)},
+      {"pod", LPOD_LUA_TEXT, offsetof(lpod_exec_request, pod)},
+      {"container", LPOD_LUA_TEXT, offsetof(lpod_exec_request, container)},
+      {"command", LPOD_LUA_OTHER, 0},
+      {"stdin", LPOD_LUA_BOOL, offsetof(lpod_exec_request, use_stdin)},
+      {"tty", LPOD_LUA_BOOL, offsetof(lpod_exec_request, tty)},
+      {"timeout", LPOD_LUA_SECONDS, offsetof(lpod_exec_request, timeout)},
+      {NULL, 0, 0},
   };
   lpod_exec_request request = {.size = sizeof request};
   lpod_error err = LPOD_ERROR_INIT;
@@ -285,17 +285,17 @@ static int l_client_send_eof(lua_State *L) {
 
 void lpod_lua_open_client(lua_State *L) {
   static const luaL_Reg methods[] = {
-    {"namespace", l_client_namespace},
-    {"server", l_client_server},
-    {"in_cluster", l_client_in_cluster},
-    {"start_request", l_client_start_request},
-    {"start_watch", l_client_start_watch},
-    {"start_logs", l_client_start_logs},
-    {"start_exec", l_client_start_exec},
-    {"send", l_client_send},
-    {"send_eof", l_client_send_eof},
-    {"run", lpod_lua_new_run},
-    {NULL, NULL},
+      {"namespace", l_client_namespace},
+      {"server", l_client_server},
+      {"in_cluster", l_client_in_cluster},
+      {"start_request", l_client_start_request},
+      {"start_watch", l_client_start_watch},
+      {"start_logs", l_client_start_logs},
+      {"start_exec", l_client_start_exec},
+      {"send", l_client_send},
+      {"send_eof", l_client_send_eof},
+      {"run", lpod_lua_new_run},
+      {NULL, NULL},
   };
   lpod_lua_class(L, LPOD_LUA_CLIENT, methods, l_client_close);
 }

@@ -16,8 +16,8 @@ static const struct {
   const char *name;
   int number;
 } signals[] = {
-  {"INT", SIGINT},   {"TERM", SIGTERM}, {"HUP", SIGHUP},   {"QUIT", SIGQUIT},   {"USR1", SIGUSR1},
-  {"USR2", SIGUSR2}, {"ALRM", SIGALRM}, {"PIPE", SIGPIPE}, {"WINCH", SIGWINCH}, {"CONT", SIGCONT},
+    {"INT", SIGINT},   {"TERM", SIGTERM}, {"HUP", SIGHUP},   {"QUIT", SIGQUIT},   {"USR1", SIGUSR1},
+    {"USR2", SIGUSR2}, {"ALRM", SIGALRM}, {"PIPE", SIGPIPE}, {"WINCH", SIGWINCH}, {"CONT", SIGCONT},
 };
 #define SIGNAL_COUNT (sizeof signals / sizeof signals[0])
 
@@ -126,11 +126,11 @@ typedef struct engine_options {
 } engine_options;
 
 static const lpod_lua_option engine_known[] = {
-  {"instance", LPOD_LUA_TEXT, offsetof(engine_options, engine.instance)},
-  {"state", LPOD_LUA_TEXT, offsetof(engine_options, engine.state)},
-  {"abi", LPOD_LUA_INT64, offsetof(engine_options, abi)},
-  {"engine", LPOD_LUA_OTHER, 0},
-  {NULL, 0, 0},
+    {"instance", LPOD_LUA_TEXT, offsetof(engine_options, engine.instance)},
+    {"state", LPOD_LUA_TEXT, offsetof(engine_options, engine.state)},
+    {"abi", LPOD_LUA_INT64, offsetof(engine_options, abi)},
+    {"engine", LPOD_LUA_OTHER, 0},
+    {NULL, 0, 0},
 };
 
 /* A C host's engine, when the host was built against the same layout. */
@@ -309,11 +309,8 @@ static void push_output(lua_State *L, const lpod_event *event) {
 /* Everything of an event behind its id and kind. */
 static void push_details(lua_State *L, const lpod_event *event) {
   switch (event->kind) {
-  case LPOD_EVENT_TIMER:
-    break;
-  case LPOD_EVENT_SIGNAL:
-    push_signal(L, event->number);
-    break;
+  case LPOD_EVENT_TIMER: break;
+  case LPOD_EVENT_SIGNAL: push_signal(L, event->number); break;
   case LPOD_EVENT_RESPONSE:
     push_value_or_error(L, event);
     if (event->number)
@@ -326,12 +323,8 @@ static void push_details(lua_State *L, const lpod_event *event) {
     lua_pushstring(L, event->name);
     push_value_or_error(L, event);
     break;
-  case LPOD_EVENT_OPEN:
-    lua_pushinteger(L, event->number);
-    break;
-  case LPOD_EVENT_OUTPUT:
-    push_output(L, event);
-    break;
+  case LPOD_EVENT_OPEN: lua_pushinteger(L, event->number); break;
+  case LPOD_EVENT_OUTPUT: push_output(L, event); break;
   case LPOD_EVENT_END:
     set_wanted(L, event->id, false);
     push_error_or_nil(L, event->error);
@@ -340,24 +333,20 @@ static void push_details(lua_State *L, const lpod_event *event) {
     else
       lua_pushinteger(L, event->number);
     break;
-  case LPOD_EVENT_STATE:
-    lua_pushstring(L, event->name);
-    break;
+  case LPOD_EVENT_STATE: lua_pushstring(L, event->name); break;
   case LPOD_EVENT_PHASE:
     if (event->phase == LPOD_PHASE_CLEANED) set_wanted(L, event->id, false);
     lua_pushstring(L, lpod_lua_phases[event->phase]);
     push_error_or_nil(L, event->error);
     break;
-  case LPOD_EVENT_WARNING:
-    push_text_or_nil(L, event->text, event->len);
-    break;
+  case LPOD_EVENT_WARNING: push_text_or_nil(L, event->text, event->len); break;
   }
 }
 
 /* engine → the next event's values */
 static int push_event(lua_State *L) {
-  static const char *const kinds[] = {"",     "timer",  "signal", "response", "watch",  "open",
-                                      "output", "end", "state",  "phase",    "warning"};
+  static const char *const kinds[] = {"",       "timer", "signal", "response", "watch",  "open",
+                                      "output", "end",   "state",  "phase",    "warning"};
   const lpod_lua_engine *self = lua_touserdata(L, 1);
   if (!self->engine) return lpod_lua_closed(L, "engine");
   luaL_checkstack(L, 10, "no room for an event");
@@ -461,25 +450,25 @@ static int l_engine_alive(lua_State *L) {
 
 void lpod_lua_open_engine(lua_State *L) {
   static const luaL_Reg methods[] = {
-    {"fd", l_engine_fd},
-    {"timeout", l_engine_timeout},
-    {"step", l_engine_step},
-    {"wake", l_engine_wake},
-    {"next_event", l_engine_next_event},
-    {"want_lines", l_engine_want_lines},
-    {"timer", l_engine_timer},
-    {"cancel", l_engine_cancel},
-    {"watch_signals", l_engine_watch_signals},
-    {"now", l_engine_now},
-    {"id", l_engine_id},
-    {"instance", l_engine_instance},
-    {"alive", l_engine_alive},
-    {"pollfd", l_engine_fd}, /* cqueues' names, and luasocket's */
-    {"events", l_engine_events},
-    {"getfd", l_engine_fd},
-    {"dirty", l_engine_dirty},
-    {"client", lpod_lua_new_client},
-    {NULL, NULL},
+      {"fd", l_engine_fd},
+      {"timeout", l_engine_timeout},
+      {"step", l_engine_step},
+      {"wake", l_engine_wake},
+      {"next_event", l_engine_next_event},
+      {"want_lines", l_engine_want_lines},
+      {"timer", l_engine_timer},
+      {"cancel", l_engine_cancel},
+      {"watch_signals", l_engine_watch_signals},
+      {"now", l_engine_now},
+      {"id", l_engine_id},
+      {"instance", l_engine_instance},
+      {"alive", l_engine_alive},
+      {"pollfd", l_engine_fd}, /* cqueues' names, and luasocket's */
+      {"events", l_engine_events},
+      {"getfd", l_engine_fd},
+      {"dirty", l_engine_dirty},
+      {"client", lpod_lua_new_client},
+      {NULL, NULL},
   };
   lpod_lua_class(L, LPOD_LUA_ENGINE, methods, l_engine_close);
   lua_pushcfunction(L, l_engine);

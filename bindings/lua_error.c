@@ -7,17 +7,12 @@
 static const char *kind_of(lpod_rc rc) {
   switch (rc) {
   case LPOD_OK:
-  case LPOD_E_USAGE:
-    return "usage";
-  case LPOD_E_PARSE:
-    return "parse";
+  case LPOD_E_USAGE: return "usage";
+  case LPOD_E_PARSE: return "parse";
   case LPOD_E_IO:
-  case LPOD_E_NOMEM:
-    return "io";
-  case LPOD_E_CANCELLED:
-    return "cancelled";
-  case LPOD_E_TASK:
-    return "task";
+  case LPOD_E_NOMEM: return "io";
+  case LPOD_E_CANCELLED: return "cancelled";
+  case LPOD_E_TASK: return "task";
   case LPOD_E_CONFIG:
   case LPOD_E_LIMIT:
   case LPOD_E_CONNECT:
@@ -25,8 +20,7 @@ static const char *kind_of(lpod_rc rc) {
   case LPOD_E_CUT:
   case LPOD_E_TIMEOUT:
   case LPOD_E_API:
-  case LPOD_E_CREDENTIAL:
-    break;
+  case LPOD_E_CREDENTIAL: break;
   }
   return "api";
 }

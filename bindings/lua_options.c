@@ -39,25 +39,17 @@ static int64_t check_whole(lua_State *L, int index, const char *name, double lea
 static void store(lua_State *L, int index, const lpod_lua_option *option, void *into) {
   void *field = (char *)into + option->offset;
   switch (option->kind) {
-  case LPOD_LUA_TEXT:
-    *(const char **)field = check_text(L, index, option->name);
-    break;
+  case LPOD_LUA_TEXT: *(const char **)field = check_text(L, index, option->name); break;
   case LPOD_LUA_BOOL:
     if (!lua_isboolean(L, -1)) wrong(L, index, option->name, "a boolean");
     *(bool *)field = lua_toboolean(L, -1);
     break;
-  case LPOD_LUA_SECONDS:
-    *(double *)field = check_number(L, index, option->name);
-    break;
+  case LPOD_LUA_SECONDS: *(double *)field = check_number(L, index, option->name); break;
   case LPOD_LUA_INT64:
     *(int64_t *)field = check_whole(L, index, option->name, -(double)LPOD_LUA_EXACT, (double)LPOD_LUA_EXACT);
     break;
-  case LPOD_LUA_COUNT:
-    *(size_t *)field = (size_t)check_whole(L, index, option->name, 0, (double)INT_MAX);
-    break;
-  case LPOD_LUA_UNSIGNED:
-    *(unsigned *)field = (unsigned)check_whole(L, index, option->name, 0, (double)INT_MAX);
-    break;
+  case LPOD_LUA_COUNT: *(size_t *)field = (size_t)check_whole(L, index, option->name, 0, (double)INT_MAX); break;
+  case LPOD_LUA_UNSIGNED: *(unsigned *)field = (unsigned)check_whole(L, index, option->name, 0, (double)INT_MAX); break;
   case LPOD_LUA_TIME: {
     double seconds = check_number(L, index, option->name);
     if (fabs(seconds) > 9e9)
@@ -65,8 +57,7 @@ static void store(lua_State *L, int index, const lpod_lua_option *option, void *
     *(int64_t *)field = lpod_lua_time(seconds);
     break;
   }
-  case LPOD_LUA_OTHER:
-    break;
+  case LPOD_LUA_OTHER: break;
   }
 }
 

@@ -31,11 +31,11 @@ static int l_run_close(lua_State *L) { return lpod_lua_close_handle(L, LPOD_LUA_
 /* options.waiting_rules as an array that a rule without reason ends; what is pushed keeps it alive. */
 static const lpod_waiting_rule *rules_option(lua_State *L) {
   static const lpod_lua_option known[] = {
-    {"reason", LPOD_LUA_TEXT, offsetof(lpod_waiting_rule, reason)},
-    {"message", LPOD_LUA_TEXT, offsetof(lpod_waiting_rule, message)},
-    {"grace", LPOD_LUA_SECONDS, offsetof(lpod_waiting_rule, grace)},
-    {"class", LPOD_LUA_TEXT, offsetof(lpod_waiting_rule, error_class)},
-    {NULL, 0, 0},
+      {"reason", LPOD_LUA_TEXT, offsetof(lpod_waiting_rule, reason)},
+      {"message", LPOD_LUA_TEXT, offsetof(lpod_waiting_rule, message)},
+      {"grace", LPOD_LUA_SECONDS, offsetof(lpod_waiting_rule, grace)},
+      {"class", LPOD_LUA_TEXT, offsetof(lpod_waiting_rule, error_class)},
+      {NULL, 0, 0},
   };
   int type = lpod_lua_push_option(L, 2, "waiting_rules");
   if (type == LUA_TNIL) return NULL;
@@ -57,28 +57,28 @@ static const lpod_waiting_rule *rules_option(lua_State *L) {
 
 int lpod_lua_new_run(lua_State *L) {
   static const lpod_lua_option known[] = {
-    {"manifest", LPOD_LUA_OTHER, 0},
-    {"lists", LPOD_LUA_OTHER, 0},
-    {"exact_name", LPOD_LUA_BOOL, offsetof(lpod_run_options, exact_name)},
-    {"attempt", LPOD_LUA_TEXT, offsetof(lpod_run_options, attempt)},
-    {"find", LPOD_LUA_TEXT, offsetof(lpod_run_options, find)},
-    {"find_run", LPOD_LUA_TEXT, offsetof(lpod_run_options, find_run)},
-    {"container", LPOD_LUA_TEXT, offsetof(lpod_run_options, container)},
-    {"logs", LPOD_LUA_OTHER, 0},
-    {"log_prefix", LPOD_LUA_BOOL, offsetof(lpod_run_options, log_prefix)},
-    {"result_from", LPOD_LUA_OTHER, 0},
-    {"result_container", LPOD_LUA_TEXT, offsetof(lpod_run_options, result_container)},
-    {"result_limit", LPOD_LUA_COUNT, offsetof(lpod_run_options, result_limit)},
-    {"schedule_timeout", LPOD_LUA_SECONDS, offsetof(lpod_run_options, schedule_timeout)},
-    {"start_timeout", LPOD_LUA_SECONDS, offsetof(lpod_run_options, start_timeout)},
-    {"deadline", LPOD_LUA_SECONDS, offsetof(lpod_run_options, deadline)},
-    {"waiting_rules", LPOD_LUA_OTHER, 0},
-    {"grace", LPOD_LUA_INT64, offsetof(lpod_run_options, grace)},
-    {"on_finish", LPOD_LUA_OTHER, 0},
-    {"create_tries", LPOD_LUA_UNSIGNED, offsetof(lpod_run_options, create_tries)},
-    {"create_wait_min", LPOD_LUA_SECONDS, offsetof(lpod_run_options, create_wait_min)},
-    {"create_wait_max", LPOD_LUA_SECONDS, offsetof(lpod_run_options, create_wait_max)},
-    {NULL, 0, 0},
+      {"manifest", LPOD_LUA_OTHER, 0},
+      {"lists", LPOD_LUA_OTHER, 0},
+      {"exact_name", LPOD_LUA_BOOL, offsetof(lpod_run_options, exact_name)},
+      {"attempt", LPOD_LUA_TEXT, offsetof(lpod_run_options, attempt)},
+      {"find", LPOD_LUA_TEXT, offsetof(lpod_run_options, find)},
+      {"find_run", LPOD_LUA_TEXT, offsetof(lpod_run_options, find_run)},
+      {"container", LPOD_LUA_TEXT, offsetof(lpod_run_options, container)},
+      {"logs", LPOD_LUA_OTHER, 0},
+      {"log_prefix", LPOD_LUA_BOOL, offsetof(lpod_run_options, log_prefix)},
+      {"result_from", LPOD_LUA_OTHER, 0},
+      {"result_container", LPOD_LUA_TEXT, offsetof(lpod_run_options, result_container)},
+      {"result_limit", LPOD_LUA_COUNT, offsetof(lpod_run_options, result_limit)},
+      {"schedule_timeout", LPOD_LUA_SECONDS, offsetof(lpod_run_options, schedule_timeout)},
+      {"start_timeout", LPOD_LUA_SECONDS, offsetof(lpod_run_options, start_timeout)},
+      {"deadline", LPOD_LUA_SECONDS, offsetof(lpod_run_options, deadline)},
+      {"waiting_rules", LPOD_LUA_OTHER, 0},
+      {"grace", LPOD_LUA_INT64, offsetof(lpod_run_options, grace)},
+      {"on_finish", LPOD_LUA_OTHER, 0},
+      {"create_tries", LPOD_LUA_UNSIGNED, offsetof(lpod_run_options, create_tries)},
+      {"create_wait_min", LPOD_LUA_SECONDS, offsetof(lpod_run_options, create_wait_min)},
+      {"create_wait_max", LPOD_LUA_SECONDS, offsetof(lpod_run_options, create_wait_max)},
+      {NULL, 0, 0},
   };
   lpod_run_options options = {.size = sizeof options, .grace = -1};
   lpod_error err = LPOD_ERROR_INIT;
@@ -260,15 +260,15 @@ static int l_run_result(lua_State *L) {
 
 void lpod_lua_open_run(lua_State *L) {
   static const luaL_Reg methods[] = {
-    {"id", l_run_id},
-    {"advance", l_run_advance},
-    {"cancel", l_run_cancel},
-    {"detach", l_run_detach},
-    {"set_on_finish", l_run_set_on_finish},
-    {"report", l_run_report},
-    {"pod", l_run_pod},
-    {"result", l_run_result},
-    {NULL, NULL},
+      {"id", l_run_id},
+      {"advance", l_run_advance},
+      {"cancel", l_run_cancel},
+      {"detach", l_run_detach},
+      {"set_on_finish", l_run_set_on_finish},
+      {"report", l_run_report},
+      {"pod", l_run_pod},
+      {"result", l_run_result},
+      {NULL, NULL},
   };
   lpod_lua_class(L, LPOD_LUA_RUN, methods, l_run_close);
 }

@@ -47,9 +47,9 @@ static int l_format_time(lua_State *L) {
   int64_t digits = lua_isnoneornil(L, 2) ? 6 : lpod_lua_check_integer(L, 2);
   luaL_argcheck(L, fabs(seconds) < 9e9, 1, "no time of our era");
   luaL_argcheck(L, digits == 0 || digits == 6 || digits == 9, 2, "expected 0, 6 or 9");
-  int64_t time = digits == 0 ? (int64_t)floor(seconds) * 1000000000
-    : digits == 6            ? lpod_lua_time(seconds)
-                             : (int64_t)llround(seconds * 1e9);
+  int64_t time = digits == 0   ? (int64_t)floor(seconds) * 1000000000
+                 : digits == 6 ? lpod_lua_time(seconds)
+                               : (int64_t)llround(seconds * 1e9);
   char text[36];
   lpod_format_time(time, (int)digits, text);
   lua_pushstring(L, text);
@@ -131,9 +131,9 @@ static int l_write(lua_State *L) {
 
 void lpod_lua_open_services(lua_State *L) {
   static const luaL_Reg functions[] = {
-    {"digest", l_digest},           {"random", l_random}, {"parse_time", l_parse_time},
-    {"format_time", l_format_time}, {"time", l_time},     {"isatty", l_isatty},
-    {"columns", l_columns},         {"write", l_write},   {NULL, NULL},
+      {"digest", l_digest},           {"random", l_random}, {"parse_time", l_parse_time},
+      {"format_time", l_format_time}, {"time", l_time},     {"isatty", l_isatty},
+      {"columns", l_columns},         {"write", l_write},   {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
 }

@@ -186,27 +186,18 @@ static bool push_children(const conversion *c, const lpod_value *value, bool is_
 
 static bool push_any(const conversion *c, const lpod_value *value, frame *up) {
   switch (lpod_value_type(value)) {
-  case LPOD_NULL:
-    lua_pushlightuserdata(c->L, NULL);
-    return true;
-  case LPOD_BOOL:
-    lua_pushboolean(c->L, lpod_value_bool(value, false));
-    return true;
-  case LPOD_INT:
-    return push_integer(c, lpod_value_int(value, 0), up);
-  case LPOD_DOUBLE:
-    lua_pushnumber(c->L, lpod_value_number(value, 0));
-    return true;
+  case LPOD_NULL: lua_pushlightuserdata(c->L, NULL); return true;
+  case LPOD_BOOL: lua_pushboolean(c->L, lpod_value_bool(value, false)); return true;
+  case LPOD_INT: return push_integer(c, lpod_value_int(value, 0), up);
+  case LPOD_DOUBLE: lua_pushnumber(c->L, lpod_value_number(value, 0)); return true;
   case LPOD_STRING: {
     size_t len;
     const char *text = lpod_value_string(value, &len);
     lua_pushlstring(c->L, text, len);
     return true;
   }
-  case LPOD_ARRAY:
-    return push_children(c, value, true, up);
-  case LPOD_OBJECT:
-    return push_children(c, value, false, up);
+  case LPOD_ARRAY: return push_children(c, value, true, up);
+  case LPOD_OBJECT: return push_children(c, value, false, up);
   }
   return refuse(c, up, LPOD_E_USAGE, "a value of unknown type");
 }
@@ -428,21 +419,15 @@ static lpod_value *build_table(const conversion *c, frame *up) {
 static lpod_value *build_any(const conversion *c, frame *up) {
   lua_State *L = c->L;
   switch (lua_type(L, -1)) {
-  case LUA_TNIL:
-    return built(c, up, lpod_value_new(c->doc, LPOD_NULL));
+  case LUA_TNIL: return built(c, up, lpod_value_new(c->doc, LPOD_NULL));
   case LUA_TLIGHTUSERDATA:
     if (lua_touserdata(L, -1)) break;
     return built(c, up, lpod_value_new(c->doc, LPOD_NULL));
-  case LUA_TBOOLEAN:
-    return built(c, up, lpod_value_new_bool(c->doc, lua_toboolean(L, -1)));
-  case LUA_TNUMBER:
-    return build_number(c, up);
-  case LUA_TSTRING:
-    return build_string(c, up);
-  case LUA_TTABLE:
-    return build_table(c, up);
-  default:
-    break;
+  case LUA_TBOOLEAN: return built(c, up, lpod_value_new_bool(c->doc, lua_toboolean(L, -1)));
+  case LUA_TNUMBER: return build_number(c, up);
+  case LUA_TSTRING: return build_string(c, up);
+  case LUA_TTABLE: return build_table(c, up);
+  default: break;
   }
   refuse(c, up, LPOD_E_USAGE, "found a %s, expected nil, null, a boolean, number, string or table",
          luaL_typename(L, -1));

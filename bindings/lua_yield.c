@@ -39,7 +39,7 @@ static bool is_metamethod_of_value(lua_State *L) {
     lua_pushnil(L);
     while (!found && lua_next(L, -2)) {
       found = lua_rawequal(L, -1, -4) && lua_type(L, -2) == LUA_TSTRING && strncmp(lua_tostring(L, -2), "__", 2) == 0 &&
-        strcmp(lua_tostring(L, -2), "__call") != 0;
+              strcmp(lua_tostring(L, -2), "__call") != 0;
       lua_pop(L, found ? 2 : 1);
     }
     lua_pop(L, 1);

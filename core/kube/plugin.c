@@ -1,5 +1,5 @@
-/* The texts a credential plugin is given and gives: ExecCredential in KUBERNETES_EXEC_INFO, the child's environment, and
- * what it printed, checked. Running it, its time limit and how long its answer is kept are credential.c's.
+/* The texts a credential plugin is given and gives: ExecCredential in KUBERNETES_EXEC_INFO, the child's environment,
+ * and what it printed, checked. Running it, its time limit and how long its answer is kept are credential.c's.
  * Invariant: no message holds any part of what a plugin printed but its apiVersion. */
 #include "plugin.h"
 #include "support.h"

@@ -1,5 +1,6 @@
-/* Reads a client certificate, its chain and its key with OpenSSL, and puts them into TLS contexts. Keeps the objects, not the
- * text; OpenSSL counts the references that contexts take. An encrypted key is refused, never asked about (K10). */
+/* Reads a client certificate, its chain and its key with OpenSSL, and puts them into TLS contexts. Keeps the objects,
+ * not the text; OpenSSL counts the references that contexts take. An encrypted key is refused, never asked about
+ * (K10). */
 #include "identity.h"
 
 #include <openssl/err.h>

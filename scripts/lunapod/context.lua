@@ -1,6 +1,7 @@
---- The context of a call: what templates, hooks and policies see, made of what the caller gave and what the instance knows.
--- A plain table: dag_id, task_id, run_id, map_index, try_number, params, conf, logical_date with its usual forms (ds, ts …), and whatever the script
--- adds. params are layered: the task's, then the command line's or instance's, then the call's; the later wins.
+--- The context of a call: what templates, hooks and policies see, made of what the caller gave and what the instance
+-- knows. A plain table: dag_id, task_id, run_id, map_index, try_number, params, conf, logical_date with its usual forms
+-- (ds, ts …), and whatever the script adds. params are layered: the task's, then the command line's or instance's, then
+-- the call's; the later wins.
 
 local core = require "lunapod.core"
 local errors = require "lunapod.errors"
@@ -21,7 +22,9 @@ local function seconds_of(date, name)
   local text = tostring(date)
   if text:match("^%d%d%d%d%-%d%d%-%d%d$") then text = text .. "T00:00:00Z" end
   local seconds = core.parse_time(text) or core.parse_time(text .. "Z")
-  if not seconds then errors.usage('context: %s is "%s", expected seconds since 1970 or text like 2026-01-31T12:00:00+00:00', name, text) end
+  if not seconds then
+    errors.usage('context: %s is "%s", expected seconds since 1970 or text like 2026-01-31T12:00:00+00:00', name, text)
+  end
   return seconds
 end
 

@@ -1,5 +1,6 @@
---- From parameters to a pod: each parameter's own conversion (PAR), in Kubernetes' field names. fields.pod(op, get) makes the operator pod,
--- made of the parameters alone. Values arrive rendered; what has the wrong shape is an error that names parameter and index.
+--- From parameters to a pod: each parameter's own conversion (PAR), in Kubernetes' field names. fields.pod(values,
+-- container) makes the operator pod, made of the parameters alone. Values arrive rendered; which parameters there are
+-- and their types are parameters.lua's. What has the wrong shape is an error that names parameter and index.
 
 local compat = require "lunapod.compat"
 local core = require "lunapod.core"
@@ -13,8 +14,12 @@ local function bad(name, message, ...)
 end
 
 local function list(name, value)
-  if type(value) ~= "table" then bad(name, "expected a list, got %s", type(value) == "string" and ('the text "%s"'):format(value) or type(value)) end
-  if core.mark(value) == "object" or (next(value) ~= nil and value[1] == nil) then bad(name, "expected a list, got a map") end
+  if type(value) ~= "table" then
+    bad(name, "expected a list, got %s", type(value) == "string" and ('the text "%s"'):format(value) or type(value))
+  end
+  if core.mark(value) == "object" or (next(value) ~= nil and value[1] == nil) then
+    bad(name, "expected a list, got a map")
+  end
   return core.array { compat.unpack(value) }
 end
 
@@ -22,7 +27,9 @@ local function strings(name, value)
   if type(value) == "string" then bad(name, 'expected a list, got the text "%s"; write { "%s" }', value, value) end
   local out = list(name, value)
   for i, item in ipairs(out) do
-    if type(item) ~= "string" and type(item) ~= "number" then bad(name .. "[" .. i .. "]", "expected a text, got %s", type(item)) end
+    if type(item) ~= "string" and type(item) ~= "number" then
+      bad(name .. "[" .. i .. "]", "expected a text, got %s", type(item))
+    end
     out[i] = tostring(item)
   end
   return out
@@ -63,7 +70,8 @@ local function env_vars(name, value)
   end
   for key, item in pairs(value) do
     if type(key) ~= "string" or key == "" then bad(name, "expected names as keys, got %s", tostring(key)) end
-    out[#out + 1] = type(item) == "table" and env_entry(name .. "." .. key, { name = key, value = item.value, valueFrom = item.valueFrom })
+    out[#out + 1] = type(item) == "table"
+      and env_entry(name .. "." .. key, { name = key, value = item.value, valueFrom = item.valueFrom })
       or { name = key, value = env_value(name .. "." .. key, item) }
   end
   table.sort(out, function(a, b) return a.name < b.name end)
@@ -75,7 +83,9 @@ local function runtime_envs(name, value)
   for i, item in ipairs(out) do
     local key, path = item[1] or item.name, item[2] or item.field_path
     if not item.valueFrom then
-      if type(key) ~= "string" or type(path) ~= "string" then bad(("%s[%d]"):format(name, i), 'expected a pair such as { "POD_IP", "status.podIP" }') end
+      if type(key) ~= "string" or type(path) ~= "string" then
+        bad(("%s[%d]"):format(name, i), 'expected a pair such as { "POD_IP", "status.podIP" }')
+      end
       item = { name = key, valueFrom = { fieldRef = { fieldPath = path } } }
     end
     out[i] = item
@@ -84,9 +94,12 @@ local function runtime_envs(name, value)
 end
 
 local RESOURCES = {
-  request_memory = { "requests", "memory" }, request_cpu = { "requests", "cpu" },
+  request_memory = { "requests", "memory" },
+  request_cpu = { "requests", "cpu" },
   request_ephemeral_storage = { "requests", "ephemeral-storage" },
-  limit_memory = { "limits", "memory" }, limit_cpu = { "limits", "cpu" }, limit_ephemeral_storage = { "limits", "ephemeral-storage" },
+  limit_memory = { "limits", "memory" },
+  limit_cpu = { "limits", "cpu" },
+  limit_ephemeral_storage = { "limits", "ephemeral-storage" },
   limit_gpu = { "limits", "nvidia.com/gpu" },
 }
 
@@ -100,7 +113,8 @@ local function resources(name, value)
     elseif key == "requests" or key == "limits" or key == "claims" then
       out[key] = amount
     else
-      bad(name, 'unknown key "%s", expected request_memory, request_cpu, limit_memory, limit_cpu, limit_gpu or requests, limits', tostring(key))
+      bad(name, 'unknown key "%s", expected request_memory, request_cpu, limit_memory, limit_cpu, limit_gpu or '
+        .. "requests, limits", tostring(key))
     end
   end
   return out
@@ -109,7 +123,9 @@ end
 local function ports(name, value)
   local out = list(name, value)
   for i, port in ipairs(out) do
-    if type(port) ~= "table" then bad(("%s[%d]"):format(name, i), "expected a port or a pair (name, number), got %s", type(port)) end
+    if type(port) ~= "table" then
+      bad(("%s[%d]"):format(name, i), "expected a port or a pair (name, number), got %s", type(port))
+    end
     if port[1] ~= nil then out[i] = { name = port[1], containerPort = port[2] } end
   end
   return out
@@ -130,7 +146,9 @@ end
 local function volume_mounts(name, value)
   local out = list(name, value)
   for i, mount in ipairs(out) do
-    if mount[1] ~= nil then out[i] = { name = mount[1], mountPath = mount[2], subPath = mount[3], readOnly = mount[4] } end
+    if mount[1] ~= nil then
+      out[i] = { name = mount[1], mountPath = mount[2], subPath = mount[3], readOnly = mount[4] }
+    end
   end
   return out
 end
@@ -164,22 +182,46 @@ end
 
 -- Parameter → where it goes, and how it is converted.
 local SPEC = {
-  { "affinity", "affinity" }, { "node_selector", "nodeSelector" }, { "node_selectors", "nodeSelector" }, { "tolerations", "tolerations", list },
-  { "security_context", "securityContext" }, { "service_account_name", "serviceAccountName" },
-  { "automount_service_account_token", "automountServiceAccountToken" }, { "image_pull_secrets", "imagePullSecrets", pull_secrets },
-  { "hostname", "hostname" }, { "subdomain", "subdomain" }, { "host_aliases", "hostAliases", list }, { "dnspolicy", "dnsPolicy" },
-  { "dns_config", "dnsConfig" }, { "schedulername", "schedulerName" }, { "priority_class_name", "priorityClassName" },
-  { "runtime_class_name", "runtimeClassName" }, { "active_deadline_seconds", "activeDeadlineSeconds" }, { "hostnetwork", "hostNetwork" },
-  { "volumes", "volumes", volumes }, { "init_containers", "initContainers", list },
+  { "affinity", "affinity" },
+  { "node_selector", "nodeSelector" },
+  { "node_selectors", "nodeSelector" },
+  { "tolerations", "tolerations", list },
+  { "security_context", "securityContext" },
+  { "service_account_name", "serviceAccountName" },
+  { "automount_service_account_token", "automountServiceAccountToken" },
+  { "image_pull_secrets", "imagePullSecrets", pull_secrets },
+  { "hostname", "hostname" },
+  { "subdomain", "subdomain" },
+  { "host_aliases", "hostAliases", list },
+  { "dnspolicy", "dnsPolicy" },
+  { "dns_config", "dnsConfig" },
+  { "schedulername", "schedulerName" },
+  { "priority_class_name", "priorityClassName" },
+  { "runtime_class_name", "runtimeClassName" },
+  { "active_deadline_seconds", "activeDeadlineSeconds" },
+  { "hostnetwork", "hostNetwork" },
+  { "volumes", "volumes", volumes },
+  { "init_containers", "initContainers", list },
   { "termination_grace_period", "terminationGracePeriodSeconds" },
 }
 local CONTAINER = {
-  { "image", "image" }, { "cmds", "command", strings }, { "arguments", "args", strings }, { "image_pull_policy", "imagePullPolicy" },
-  { "env_vars", "env", env_vars }, { "env_from", "envFrom", list }, { "resources", "resources", resources },
-  { "container_resources", "resources", resources }, { "ports", "ports", ports }, { "volume_mounts", "volumeMounts", volume_mounts },
+  { "image", "image" },
+  { "cmds", "command", strings },
+  { "arguments", "args", strings },
+  { "image_pull_policy", "imagePullPolicy" },
+  { "env_vars", "env", env_vars },
+  { "env_from", "envFrom", list },
+  { "resources", "resources", resources },
+  { "container_resources", "resources", resources },
+  { "ports", "ports", ports },
+  { "volume_mounts", "volumeMounts", volume_mounts },
   { "container_security_context", "securityContext" },
 }
-local METADATA = { { "labels", "labels", labels }, { "annotations", "annotations", annotations }, { "namespace", "namespace" } }
+local METADATA = {
+  { "labels", "labels", labels },
+  { "annotations", "annotations", annotations },
+  { "namespace", "namespace" },
+}
 
 local function fill(out, table_of_fields, values)
   for _, row in ipairs(table_of_fields) do
@@ -197,14 +239,19 @@ end
 
 --- The operator pod (BLD-4). values: parameters by name, rendered. container: the name of the task's container.
 function fields.pod(values, container)
-  local base = fill({ name = container, terminationMessagePolicy = values.termination_message_policy or "File" }, CONTAINER, values)
+  local named = { name = container, terminationMessagePolicy = values.termination_message_policy or "File" }
+  local base = fill(named, CONTAINER, values)
   if values.pod_runtime_info_envs then
     base.env = base.env or core.array {}
-    for _, entry in ipairs(runtime_envs("pod_runtime_info_envs", values.pod_runtime_info_envs)) do table.insert(base.env, entry) end
+    for _, entry in ipairs(runtime_envs("pod_runtime_info_envs", values.pod_runtime_info_envs)) do
+      table.insert(base.env, entry)
+    end
   end
   if values.configmaps then
     base.envFrom = base.envFrom or core.array {}
-    for _, name in ipairs(strings("configmaps", values.configmaps)) do table.insert(base.envFrom, { configMapRef = { name = name } }) end
+    for _, name in ipairs(strings("configmaps", values.configmaps)) do
+      table.insert(base.envFrom, { configMapRef = { name = name } })
+    end
   end
   local spec = fill({ containers = core.array { base }, restartPolicy = "Never" }, SPEC, values)
   return { apiVersion = "v1", kind = "Pod", metadata = fill({}, METADATA, values), spec = spec }

@@ -13,8 +13,8 @@ local Instance = {}
 
 local known = {
   host = "table", engine = "userdata|table", instance = "string", state = "string", on_record = "function",
-  abi = "number", params = "table", run_id = "string", dag_id = "string", namespace = "string", cluster_context = "string",
-  config_file = "string", connections = "table",
+  abi = "number", params = "table", run_id = "string", dag_id = "string", namespace = "string",
+  cluster_context = "string", config_file = "string", connections = "table",
 }
 
 local function script_name()

@@ -1,5 +1,6 @@
---- The manifest of a task's pod (BLD-1…13): render, convert, lay over the template, name, secrets, sidecar, labels, in that order. Pure: it
--- sends nothing, reads no file but the template's, and changes no table of the caller's; built twice for one context it is the same.
+--- The manifest of a task's pod (BLD-1…13): render, convert, lay over the template, name, secrets, sidecar, labels, in
+-- that order. Pure: it sends nothing, reads no file but the template's, and changes no table of the caller's; built
+-- twice for one context it is the same.
 
 local core = require "lunapod.core"
 local errors = require "lunapod.errors"
@@ -32,7 +33,8 @@ local function engine()
   return template
 end
 
---- A value with its templates filled in (TPL); texts are parsed once per operator (TPL-10). undefined: the operator's unless given.
+--- A value with its templates filled in (TPL); texts are parsed once per operator (TPL-10). undefined: the operator's
+-- unless given.
 local function render(op, name, value, context, undefined)
   if not is_template(value) then return value end
   op.parsed = op.parsed or {}
@@ -41,7 +43,8 @@ local function render(op, name, value, context, undefined)
   })
 end
 
---- Parameters by name, the templated ones rendered. Without a context there is little to render with: names that are not known are empty.
+--- Parameters by name, the templated ones rendered. Without a context there is little to render with: names that are
+-- not known are empty.
 local function rendered(op, context)
   local values, names = {}, {}
   for _, name in ipairs(parameters.rendered) do names[name] = true end
@@ -129,7 +132,9 @@ local function name_pod(op, values, pod)
     pod.metadata.name = base
   elseif not pod.metadata.name then
     local base = naming.slug(op.task_id)
-    if base == "" then errors.usage('task_id "%s": no pod name can be made of it, give the parameter "name"', op.task_id) end
+    if base == "" then
+      errors.usage('task_id "%s": no pod name can be made of it, give the parameter "name"', op.task_id)
+    end
     pod.metadata.name = base
   end
 end
@@ -146,16 +151,24 @@ local function add_labels(pod, context, cluster)
 end
 
 local LIST_FIELDS = {}
-for name in ([[containers initContainers ephemeralContainers volumes imagePullSecrets tolerations hostAliases readinessGates
-  topologySpreadConstraints schedulingGates resourceClaims command args env envFrom ports volumeMounts volumeDevices items sources
-  supplementalGroups sysctls nameservers searches options hostnames add drop matchExpressions matchFields values nodeSelectorTerms
-  requiredDuringSchedulingIgnoredDuringExecution preferredDuringSchedulingIgnoredDuringExecution finalizers ownerReferences httpHeaders
-  claims accessModes namespaces matchLabelKeys mismatchLabelKeys]]):gmatch("%S+") do LIST_FIELDS[name] = true end
+for name in ([[
+  containers initContainers ephemeralContainers volumes imagePullSecrets tolerations hostAliases readinessGates
+  topologySpreadConstraints schedulingGates resourceClaims command args env envFrom ports volumeMounts volumeDevices
+  items sources supplementalGroups sysctls nameservers searches options hostnames add drop matchExpressions matchFields
+  values nodeSelectorTerms requiredDuringSchedulingIgnoredDuringExecution
+  preferredDuringSchedulingIgnoredDuringExecution finalizers ownerReferences httpHeaders claims accessModes namespaces
+  matchLabelKeys mismatchLabelKeys
+]]):gmatch("%S+") do
+  LIST_FIELDS[name] = true
+end
 
 --- A copy without nulls, and with unmarked empty tables marked by what Kubernetes has under that name.
 local function finished(value, name)
   if type(value) ~= "table" then return value end
-  local mark = core.mark(value) or (value[1] ~= nil and "array") or (next(value) == nil and LIST_FIELDS[name] and "array") or "object"
+  local mark = core.mark(value)
+    or (value[1] ~= nil and "array")
+    or (next(value) == nil and LIST_FIELDS[name] and "array")
+    or "object"
   local out = mark == "array" and core.array {} or core.object {}
   for key, item in pairs(value) do
     if item ~= core.null then out[key] = finished(item, key) end
@@ -163,12 +176,15 @@ local function finished(value, name)
   return out
 end
 
---- The pod for this context. cluster: what is known of where it goes, {instance =, in_cluster =, connection =}; nil: nothing.
+--- The pod for this context. cluster: what is known of where it goes, {instance =, in_cluster =, connection =}; nil:
+-- nothing.
 function manifest.build(op, context, cluster)
   cluster = cluster or {}
   local connection = cluster.connection or {}
   local values = rendered(op, context)
-  if op.secrets and op.secrets[1] == nil and next(op.secrets) ~= nil then errors.usage('parameter "secrets": expected a list, got a map') end
+  if op.secrets and op.secrets[1] == nil and next(op.secrets) ~= nil then
+    errors.usage('parameter "secrets": expected a list, got a map')
+  end
   local pod = reconcile.pods(base_pod(op, values, context), fields.pod(values, container_name(op)), op.merge)
   pod = finished(pod)
   pod.metadata = pod.metadata or core.object {}
@@ -177,7 +193,9 @@ function manifest.build(op, context, cluster)
   pod.metadata.namespace = pod.metadata.namespace or connection.namespace
   for i, it in ipairs(op.secrets or {}) do
     if not secrets.is(it) then
-      if type(it) ~= "table" then errors.usage('parameter "secrets"[%d]: expected lunapod.Secret { … }, got %s', i, type(it)) end
+      if type(it) ~= "table" then
+        errors.usage('parameter "secrets"[%d]: expected lunapod.Secret { … }, got %s', i, type(it))
+      end
       it = secrets.new(it)
     end
     secrets.apply(it, pod)
@@ -220,7 +238,12 @@ local function containers_to_follow(op, pod)
   return out, unknown
 end
 
-local ON_FINISH = { delete_pod = "delete", delete_succeeded_pod = "delete_succeeded", delete_active_pod = "delete_active", keep_pod = "keep" }
+local ON_FINISH = {
+  delete_pod = "delete",
+  delete_succeeded_pod = "delete_succeeded",
+  delete_active_pod = "delete_active",
+  keep_pod = "keep",
+}
 
 --- Options of the core's run for this pod. cluster as for build.
 function manifest.run_options(op, pod, context, cluster)
@@ -232,8 +255,8 @@ function manifest.run_options(op, pod, context, cluster)
     manifest = pod,
     exact_name = op.random_name_suffix == false,
     attempt = reattach and naming.attempt(context, instance) or nil,
-    find = look and naming.find_selector(context, instance, op.labels and fields.pod({ labels = render(op, "labels", op.labels, context) },
-      "base").metadata.labels) or nil,
+    find = look and naming.find_selector(context, instance,
+      op.labels and fields.pod({ labels = render(op, "labels", op.labels, context) }, "base").metadata.labels) or nil,
     find_run = look and naming.run_selector(context, instance) or nil,
     container = container_name(op),
     logs = op.get_logs ~= false and containers_to_follow(op, pod) or {},

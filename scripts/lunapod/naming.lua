@@ -1,14 +1,16 @@
---- Names and labels: slugs, label values, and the selectors by which a task's pods are found again (NAM-1…4, LBL, FND-1).
--- Pure. The suffix of a pod's name is computed by the core (NAM-5); here is what goes in front of it.
+--- Names and labels: slugs, label values, and the selectors by which a task's pods are found again (NAM-1…4, LBL,
+-- FND-1). Pure. The suffix of a pod's name is computed by the core (NAM-5); here is what goes in front of it.
 
 local core = require "lunapod.core"
 
 local naming = {}
 
 -- Latin letters with marks, as plain ASCII ("" = none), in the order of their code points from U+00C0 and U+0100.
-local LATIN_1 = "A A A A A A AE C E E E E I I I I D N O O O O O * O U U U U Y TH ss a a a a a a ae c e e e e i i i i d n o o o o o * o u u u u y th y"
-local EXTENDED_A = "A a A a A a C c C c C c C c D d D d E e E e E e E e E e G g G g G g G g H h H h I i I i I i I i I i IJ ij J j K k k L l "
-  .. "L l L l L l L l N n N n N n n NG ng O o O o O o OE oe R r R r R r S s S s S s S s T t T t T t U u U u U u U u U u U u W w Y y Y Z z Z z Z z s"
+local LATIN_1 = "A A A A A A AE C E E E E I I I I D N O O O O O * O U U U U Y TH ss "
+  .. "a a a a a a ae c e e e e i i i i d n o o o o o * o u u u u y th y"
+local EXTENDED_A = "A a A a A a C c C c C c C c D d D d E e E e E e E e E e G g G g G g G g H h H h "
+  .. "I i I i I i I i I i IJ ij J j K k k L l L l L l L l L l N n N n N n n NG ng O o O o O o OE oe "
+  .. "R r R r R r S s S s S s S s T t T t T t U u U u U u U u U u U u W w Y y Y Z z Z z Z z s"
 
 local ascii = {}
 local function enter(first, letters)
@@ -49,12 +51,15 @@ local LABEL_VALUE, LABEL_NAME = "^%w[%w_.-]*$", "^[%w][%w_.-]*$"
 function naming.label_fault(key, value)
   local prefix, name = key:match("^(.-)/(.*)$")
   name = name or key
-  if prefix and (#prefix > 253 or not prefix:match("^[a-z0-9]([a-z0-9.-]*)$")) then return "its prefix is not a domain name" end
+  if prefix and (#prefix > 253 or not prefix:match("^[a-z0-9]([a-z0-9.-]*)$")) then
+    return "its prefix is not a domain name"
+  end
   if #name > 63 or not name:match(LABEL_NAME) or not name:match("%w$") then
     return 'expected a key of at most 63 letters, digits, "_", "." and "-"'
   end
   if value ~= "" and (#value > 63 or not value:match(LABEL_VALUE) or not value:match("%w$")) then
-    return ('expected a value of at most 63 letters, digits, "_", "." and "-", beginning and ending with a letter or digit, got "%s"'):format(value)
+    return ('expected a value of at most 63 letters, digits, "_", "." and "-", beginning and ending with a letter or '
+      .. 'digit, got "%s"'):format(value)
   end
 end
 
@@ -92,14 +97,18 @@ end
 --- Selector of all pods of this run, listed once (FND-9).
 function naming.run_selector(context, instance)
   local all = naming.identity(context, instance)
-  return selector { dag_id = all.dag_id, run_id = all.run_id, kubernetes_pod_operator = "True", lunapod_instance = instance }
+  return selector {
+    dag_id = all.dag_id, run_id = all.run_id, kubernetes_pod_operator = "True", lunapod_instance = instance,
+  }
 end
 
 --- All that makes a try one of a kind (NAM-5): the core hashes it into the name's suffix and the label lunapod_attempt.
 function naming.attempt(context, instance)
   local map_index = context.map_index and context.map_index >= 0 and ("%d"):format(context.map_index) or ""
-  return table.concat({ instance or "", tostring(context.dag_id), tostring(context.run_id), tostring(context.task_id), map_index,
-    tostring(context.call or ""), tostring(context.try_number or 1) }, "\n")
+  return table.concat({
+    instance or "", tostring(context.dag_id), tostring(context.run_id), tostring(context.task_id), map_index,
+    tostring(context.call or ""), tostring(context.try_number or 1),
+  }, "\n")
 end
 
 return naming

@@ -1,12 +1,14 @@
---- The operator's parameters as data: one row each, from which checks and defaults are made. A name that is not here is an error that
--- suggests the nearest one (S43); a wrong type says what was found and what is expected. What a parameter becomes in the pod is fields.lua's.
+--- The operator's parameters as data: one row each, from which checks and defaults are made. A name that is not here is
+-- an error that suggests the nearest one (S43); a wrong type says what was found and what is expected. What a parameter
+-- becomes in the pod is fields.lua's.
 
 local errors = require "lunapod.errors"
 local options = require "lunapod.options"
 
 local parameters = {}
 
--- name, types (joined by "|"), what is expected in words with an example; rendered: templates in it are filled in (TPL-1, TPL-3).
+-- name, types (joined by "|"), what is expected in words with an example; rendered: templates in it are filled in
+-- (TPL-1, TPL-3).
 local rows = {
   { "task_id", "string", 'a name such as "load-orders"' },
   -- identity, image, command
@@ -76,7 +78,8 @@ local rows = {
   { "progress_callback", "function", "a function of line, container, timestamp and pod" },
   { "log_events_on_failure", "boolean", "true or false", default = false },
   { "do_xcom_push", "boolean", "true or false", default = false },
-  { "result_from", "string", '"sidecar" or "termination_message"', one_of = { sidecar = true, termination_message = true } },
+  { "result_from", "string", '"sidecar" or "termination_message"',
+    one_of = { sidecar = true, termination_message = true } },
   { "result_max", "number", "bytes" },
   { "xcom_sidecar_container_security_context", "table", "a map in API form" },
   { "is_delete_operator_pod", "boolean", "true or false" },
@@ -109,7 +112,9 @@ for _, row in ipairs(rows) do
 end
 
 --- The seed's template fields (S46); a subclass may have more.
-parameters.fields = { "image", "cmds", "arguments", "env_vars", "labels", "config_file", "pod_template_file", "namespace" }
+parameters.fields = {
+  "image", "cmds", "arguments", "env_vars", "labels", "config_file", "pod_template_file", "namespace",
+}
 
 function parameters.is_name(name)
   return by_name[name] ~= nil
@@ -151,14 +156,17 @@ function parameters.define(given)
     check(name, value)
     out[name] = value
   end
-  if out.task_id == nil and out.name == nil then errors.usage("task: task_id is not given: the name of the task in its run") end
+  if out.task_id == nil and out.name == nil then
+    errors.usage("task: task_id is not given: the name of the task in its run")
+  end
   out.task_id = out.task_id or out.name
   if contradicts(given.is_delete_operator_pod, given.on_finish_action) then -- DEL-2
-    errors.usage('task "%s": is_delete_operator_pod = %s and on_finish_action = "%s" contradict each other', out.task_id,
-      tostring(given.is_delete_operator_pod), given.on_finish_action)
+    errors.usage('task "%s": is_delete_operator_pod = %s and on_finish_action = "%s" contradict each other',
+      out.task_id, tostring(given.is_delete_operator_pod), given.on_finish_action)
   end
   if given.durable ~= nil then out.reattach_on_restart = given.durable end -- FND-6
-  out.on_finish_action = given.on_finish_action or (given.is_delete_operator_pod == false and "keep_pod" or "delete_pod")
+  out.on_finish_action = given.on_finish_action
+    or (given.is_delete_operator_pod == false and "keep_pod" or "delete_pod")
   out.is_delete_operator_pod = out.on_finish_action == "delete_pod"
   return out
 end

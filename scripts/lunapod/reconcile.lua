@@ -1,6 +1,7 @@
---- Laying one pod over another (MRG): reconcile.pods(base, client) gives what results; `client` has the higher precedence.
--- Pure: neither table is changed, and the result shares no table that is merged with them. "Given" is not nil: false, 0, "" and {} are
--- given; core.null takes away what the lower layer set. mode "peer": what is empty or false keeps the base, as Airflow does (MRG-12).
+--- Laying one pod over another (MRG): reconcile.pods(base, client) gives what results; `client` has the higher
+-- precedence. Pure: neither table is changed, and the result shares no table that is merged with them. "Given" is not
+-- nil: false, 0, "" and {} are given; core.null takes away what the lower layer set. mode "peer": what is empty or
+-- false keeps the base, as Airflow does (MRG-12).
 
 local core = require "lunapod.core"
 local errors = require "lunapod.errors"
@@ -21,7 +22,8 @@ local APPENDED_CONTAINER = set "env envFrom ports volumeMounts volumeDevices"
 local function is_given(value, mode)
   if value == nil then return false end
   if mode ~= "peer" then return true end
-  return value ~= false and value ~= 0 and value ~= "" and value ~= core.null and not (type(value) == "table" and next(value) == nil)
+  return value ~= false and value ~= 0 and value ~= "" and value ~= core.null
+    and not (type(value) == "table" and next(value) == nil)
 end
 
 local function copy(map)
@@ -31,7 +33,9 @@ local function copy(map)
 end
 
 local function check(map, path)
-  if map ~= nil and map ~= core.null and type(map) ~= "table" then errors.usage("%s: must be a map, got %s", path, type(map)) end
+  if map ~= nil and map ~= core.null and type(map) ~= "table" then
+    errors.usage("%s: must be a map, got %s", path, type(map))
+  end
   return map ~= core.null and map or nil
 end
 
@@ -48,7 +52,8 @@ local function append(base, client, path)
   return out
 end
 
---- Every field the client's if given, but for those that have a rule of their own: rules(key, base value, client value) → handled, value.
+--- Every field the client's if given, but for those that have a rule of their own:
+-- rule(key, base value, client value) → handled, value.
 local function merge(base, client, mode, rule)
   local out = copy(base)
   for key, value in pairs(client or {}) do
@@ -70,7 +75,9 @@ end
 
 local function merge_metadata(base, client, mode)
   return merge(check(base, "metadata"), check(client, "metadata"), mode, function(key, below, above)
-    if MERGED_METADATA[key] then return true, merge_labels(check(below, "metadata." .. key), check(above, "metadata." .. key)) end
+    if MERGED_METADATA[key] then
+      return true, merge_labels(check(below, "metadata." .. key), check(above, "metadata." .. key))
+    end
     if APPENDED_METADATA[key] then return true, append(below, above, "metadata." .. key) end
   end)
 end
@@ -91,7 +98,8 @@ local function by_unique_name(list)
   return names
 end
 
---- Pairwise: the first with the first; the others by name where names tell them apart on both sides, else by place (MRG-6).
+--- Pairwise: the first with the first; the others by name where names tell them apart on both sides, else by place
+-- (MRG-6).
 local function merge_containers(base, client, mode)
   local out = append(base, nil, "spec.containers")
   append(client, nil, "spec.containers")

@@ -106,7 +106,8 @@ function Scheduler:defer(it)
   local first = self.first > self.last
   self.last = self.last + 1
   self.ready[self.last] = it
-  if first and not self.turning then self.engine:wake() end -- a host that watches the descriptor alone has to hear of it
+  -- A host that watches the descriptor alone has to hear of it.
+  if first and not self.turning then self.engine:wake() end
 end
 
 --- Wake all that wait at this place. A place is any table; the scheduler keeps its sleepers in `place.parked`.

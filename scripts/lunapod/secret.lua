@@ -1,5 +1,5 @@
 --- lunapod.Secret: a Kubernetes Secret handed to the task's container, as environment or as files (PAR-secrets).
---   lunapod.Secret { deploy_type = "env", deploy_target = "SQL_CONN", secret = "airflow-secrets", key = "sql_alchemy_conn" }
+--   lunapod.Secret { deploy_type = "env", deploy_target = "SQL_CONN", secret = "airflow-secrets", key = "sql_conn" }
 -- It names a Secret; its content is never read here.
 
 local core = require "lunapod.core"
@@ -17,12 +17,19 @@ function secret.new(given)
   options.check(given, FIELDS, "Secret")
   local kind, target = given.deploy_type, given.deploy_target
   if kind ~= "env" and kind ~= "volume" then
-    errors.usage('Secret: deploy_type must be "env" or "volume", got %s', kind == nil and "nothing" or ('"%s"'):format(kind))
+    errors.usage('Secret: deploy_type must be "env" or "volume", got %s',
+      kind == nil and "nothing" or ('"%s"'):format(kind))
   end
   if not given.secret then errors.usage("Secret: secret (its name) is not given") end
-  if kind == "env" and given.key and not target then errors.usage("Secret %s: key is given without deploy_target", given.secret) end
-  if kind == "env" and target and not given.key then errors.usage("Secret %s: deploy_target is given without key", given.secret) end
-  if kind == "volume" and not target then errors.usage("Secret %s: a volume needs deploy_target, the folder it appears in", given.secret) end
+  if kind == "env" and given.key and not target then
+    errors.usage("Secret %s: key is given without deploy_target", given.secret)
+  end
+  if kind == "env" and target and not given.key then
+    errors.usage("Secret %s: deploy_target is given without key", given.secret)
+  end
+  if kind == "volume" and not target then
+    errors.usage("Secret %s: a volume needs deploy_target, the folder it appears in", given.secret)
+  end
   local out = {}
   for name, value in pairs(given) do out[name] = value end
   return setmetatable(out, Secret)
@@ -34,8 +41,11 @@ end
 
 local function volume_name(it)
   local parts = { it.secret, it.deploy_target }
-  for _, item in ipairs(it.items or {}) do parts[#parts + 1] = ("%s=%s=%s"):format(item.key, item.path, tostring(item.mode)) end
-  return "secretvol" .. core.digest("sha256", table.concat(parts, "\n")):sub(1, 10) -- stable: equal descriptors, one volume
+  for _, item in ipairs(it.items or {}) do
+    parts[#parts + 1] = ("%s=%s=%s"):format(item.key, item.path, tostring(item.mode))
+  end
+  -- Stable: equal descriptors, one volume.
+  return "secretvol" .. core.digest("sha256", table.concat(parts, "\n")):sub(1, 10)
 end
 
 --- Put one into a pod: its first container, and spec.volumes.
@@ -46,7 +56,9 @@ function secret.apply(it, pod)
     table.insert(owner[field], item)
   end
   if it.deploy_type == "env" and it.key then
-    add(container, "env", { name = it.deploy_target:upper(), valueFrom = { secretKeyRef = { name = it.secret, key = it.key } } })
+    add(container, "env", {
+      name = it.deploy_target:upper(), valueFrom = { secretKeyRef = { name = it.secret, key = it.key } },
+    })
   elseif it.deploy_type == "env" then
     add(container, "envFrom", { secretRef = { name = it.secret } })
   else
@@ -54,7 +66,9 @@ function secret.apply(it, pod)
     for _, volume in ipairs(pod.spec.volumes or {}) do
       if volume.name == name then return end
     end
-    add(pod.spec, "volumes", { name = name, secret = { secretName = it.secret, items = it.items and core.array(it.items) or nil } })
+    add(pod.spec, "volumes", {
+      name = name, secret = { secretName = it.secret, items = it.items and core.array(it.items) or nil },
+    })
     add(container, "volumeMounts", { name = name, mountPath = it.deploy_target, readOnly = true })
   end
 end

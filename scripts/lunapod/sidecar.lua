@@ -1,7 +1,7 @@
---- The result sidecar (RES-1…3, RES-10): a container beside the task's that keeps /airflow/xcom readable until the result was taken.
--- It is a native sidecar: an init container that goes on beside the others, so that the pod can end without us. It holds on through
--- SIGTERM until it is told to end (SIGINT, by the exec that read the result) or its time is nearly over, and then leaves a small
--- result in its own termination message.
+--- The result sidecar (RES-1…3, RES-10): a container beside the task's that keeps /airflow/xcom readable until the
+-- result was taken. It is a native sidecar: an init container that goes on beside the others, so that the pod can end
+-- without us. It holds on through SIGTERM until it is told to end (SIGINT, by the exec that read the result) or its
+-- time is nearly over, and then leaves a small result in its own termination message.
 
 local core = require "lunapod.core"
 local errors = require "lunapod.errors"
@@ -45,7 +45,8 @@ end
 function sidecar.add(pod, op, connection)
   for i, volume in ipairs(pod.spec.volumes or {}) do
     if volume.name == sidecar.VOLUME then
-      errors.usage('spec.volumes[%d]: the name "%s" is the result volume\'s; name this volume otherwise', i, sidecar.VOLUME)
+      errors.usage('spec.volumes[%d]: the name "%s" is the result volume\'s; name this volume otherwise', i,
+        sidecar.VOLUME)
     end
   end
   local spec, base = pod.spec, pod.spec.containers[1]

@@ -6,7 +6,9 @@ local lunapod = require "lunapod"
 local what, count, size = arg[1], tonumber(arg[2]), tonumber(arg[3])
 
 local function task(id, command)
-  return lunapod.task { task_id = id, image = "busybox:1", cmds = { "sh", "-c" }, arguments = { command }, termination_grace_period = 1 }
+  return lunapod.KubernetesPodOperator {
+    task_id = id, image = "busybox:1", cmds = { "sh", "-c" }, arguments = { command }, termination_grace_period = 1,
+  }
 end
 
 if what == "one" then

@@ -1,4 +1,5 @@
--- Building manifests: BLD-1…13, MRG-1…13, PAR-*, RES-1…3, DRY-1, and the cases O01…O26. Pods are compared after dropping what is empty.
+-- Building manifests: BLD-1…13, MRG-1…13, PAR-*, RES-1…3, DRY-1, and the cases O01…O26. Pods are compared after
+-- dropping what is empty.
 local core = require "lunapod.core"
 local manifest = require "lunapod.manifest"
 local parameters = require "lunapod.parameters"
@@ -41,21 +42,27 @@ describe("a manifest", function()
     assert.same({
       apiVersion = "v1", kind = "Pod",
       metadata = { name = "task", namespace = "default", labels = {
-        test_label = "x", dag_id = "dag", task_id = "task", run_id = "test", try_number = "1", kubernetes_pod_operator = "True",
-        lunapod_version = core.version, lunapod_instance = "me", lunapod_in_cluster = "False",
+        test_label = "x", dag_id = "dag", task_id = "task", run_id = "test", try_number = "1",
+        kubernetes_pod_operator = "True", lunapod_version = core.version, lunapod_instance = "me",
+        lunapod_in_cluster = "False",
       } },
       spec = { restartPolicy = "Never", containers = { {
-        name = "base", image = "ubuntu", command = { "bash", "-cx" }, args = { "echo 10" }, terminationMessagePolicy = "File",
+        name = "base", image = "ubuntu", command = { "bash", "-cx" }, args = { "echo 10" },
+        terminationMessagePolicy = "File",
       } } },
-    }, build { namespace = "default", image = "ubuntu", cmds = { "bash", "-cx" }, arguments = { "echo 10" }, labels = { test_label = "x" } })
+    }, build {
+      namespace = "default", image = "ubuntu", cmds = { "bash", "-cx" }, arguments = { "echo 10" },
+      labels = { test_label = "x" },
+    })
   end)
 
   it("puts scheduling and network where they belong (O02…O04, O07, O08, O17)", function()
     local it = spec {
       hostnetwork = true, dnspolicy = "ClusterFirstWithHostNet", schedulername = "s", node_selector = { a = "b" },
       tolerations = { { key = "key", operator = "Equal", value = "value" } }, affinity = { nodeAffinity = { x = 1 } },
-      priority_class_name = "p", runtime_class_name = "gvisor", termination_grace_period = 300, active_deadline_seconds = 3,
-      service_account_name = "sa", hostname = "h", subdomain = "d", security_context = { runAsUser = 0, fsGroup = 0 },
+      priority_class_name = "p", runtime_class_name = "gvisor", termination_grace_period = 300,
+      active_deadline_seconds = 3, service_account_name = "sa", hostname = "h", subdomain = "d",
+      security_context = { runAsUser = 0, fsGroup = 0 },
     }
     assert.is_true(it.hostNetwork)
     assert.equal("ClusterFirstWithHostNet", it.dnsPolicy)
@@ -73,8 +80,9 @@ describe("a manifest", function()
   end)
 
   it("has resources in both forms (O05, O06)", function()
+    local amounts = { requests = { memory = "64Mi", cpu = "250m" }, limits = { cpu = 0.25 } }
     assert.same({ requests = { memory = "64Mi", cpu = "250m" }, limits = { cpu = 0.25 } },
-      container { container_resources = { requests = { memory = "64Mi", cpu = "250m" }, limits = { cpu = 0.25 } } }.resources)
+      container { container_resources = amounts }.resources)
     assert.same({ requests = { memory = "64Mi" }, limits = { ["nvidia.com/gpu"] = 1 } },
       container { resources = { request_memory = "64Mi", limit_gpu = 1 } }.resources)
     fails('"resources": unknown key "request_disk"', { resources = { request_disk = 1 } })
@@ -82,17 +90,29 @@ describe("a manifest", function()
 
   it("has ports, volumes, mounts, also in their older forms (O09, O10, O11)", function()
     assert.same({ { name = "http", containerPort = 80 } }, container { ports = { { "http", 80 } } }.ports)
-    assert.same({ { name = "http", containerPort = 80 } }, container { ports = { { name = "http", containerPort = 80 } } }.ports)
-    local it = spec { volumes = { { "v", { persistentVolumeClaim = { claimName = "c" } } } }, volume_mounts = { { "v", "/tmp/v", nil, false } } }
+    assert.same({ { name = "http", containerPort = 80 } },
+      container { ports = { { name = "http", containerPort = 80 } } }.ports)
+    local it = spec {
+      volumes = { { "v", { persistentVolumeClaim = { claimName = "c" } } } },
+      volume_mounts = { { "v", "/tmp/v", nil, false } },
+    }
     assert.same({ { name = "v", persistentVolumeClaim = { claimName = "c" } } }, it.volumes)
     assert.same({ { name = "v", mountPath = "/tmp/v", readOnly = false } }, it.containers[1].volumeMounts)
-    assert.is_false(container { container_security_context = { allowPrivilegeEscalation = false } }.securityContext.allowPrivilegeEscalation)
+    local secured = container { container_security_context = { allowPrivilegeEscalation = false } }
+    assert.is_false(secured.securityContext.allowPrivilegeEscalation)
   end)
 
   it("has environment in order (O12, O13, O14)", function()
-    assert.same({ { name = "A", value = "1" }, { name = "B", value = "true" }, { name = "IP", valueFrom = { fieldRef = { fieldPath = "status.podIP" } } } },
-      container { env_vars = { { name = "A", value = 1 }, { name = "B", value = true } }, pod_runtime_info_envs = { { "IP", "status.podIP" } } }.env)
-    assert.same({ { name = "A", value = "2.5" }, { name = "Z", value = "you" } }, container { env_vars = { Z = "{{ params.who }}", A = 2.5 } }.env)
+    assert.same({
+      { name = "A", value = "1" },
+      { name = "B", value = "true" },
+      { name = "IP", valueFrom = { fieldRef = { fieldPath = "status.podIP" } } },
+    }, container {
+      env_vars = { { name = "A", value = 1 }, { name = "B", value = true } },
+      pod_runtime_info_envs = { { "IP", "status.podIP" } },
+    }.env)
+    assert.same({ { name = "A", value = "2.5" }, { name = "Z", value = "you" } },
+      container { env_vars = { Z = "{{ params.who }}", A = 2.5 } }.env)
     assert.same({ { configMapRef = { name = "c" } } }, container { configmaps = { "c" } }.envFrom)
     fails("env_vars%[2%].*has no name", { env_vars = { { name = "a", value = "1" }, { value = "2" } } })
     fails("env_vars%[1%].*neither value nor valueFrom", { env_vars = { { name = "a" } } })
@@ -104,9 +124,12 @@ describe("a manifest", function()
     assert.same({ { secretRef = { name = "s" } } }, with({ deploy_type = "env", secret = "s" }).containers[1].envFrom)
     assert.same({ { name = "SQL_CONN", valueFrom = { secretKeyRef = { name = "s", key = "k" } } } },
       with({ deploy_type = "env", deploy_target = "sql_conn", secret = "s", key = "k" }).containers[1].env)
-    local it = with { deploy_type = "volume", deploy_target = "/etc/sql", secret = "s", items = { { key = "k", path = "p" } } }
+    local it = with {
+      deploy_type = "volume", deploy_target = "/etc/sql", secret = "s", items = { { key = "k", path = "p" } },
+    }
     assert.same({ secretName = "s", items = { { key = "k", path = "p" } } }, it.volumes[1].secret)
-    assert.same({ name = it.volumes[1].name, mountPath = "/etc/sql", readOnly = true }, it.containers[1].volumeMounts[1])
+    assert.same({ name = it.volumes[1].name, mountPath = "/etc/sql", readOnly = true },
+      it.containers[1].volumeMounts[1])
     local twice = { deploy_type = "volume", deploy_target = "/a", secret = "s" }
     assert.equal(1, #spec { secrets = { twice, twice } }.volumes) -- equal descriptors, one volume
     assert.has_error(function() secret.new { deploy_type = "file", secret = "s" } end)
@@ -135,8 +158,11 @@ describe("a manifest", function()
   end)
 
   it("is the same when built twice, and changes nothing of the caller's (BLD-12, BUG-13)", function()
-    local env, given = { { name = "A", value = "{{ params.who }}" } }, nil
-    given = { env_vars = env, pod_runtime_info_envs = { { "IP", "status.podIP" } }, configmaps = { "c" }, env_from = {}, labels = { a = "b" } }
+    local env = { { name = "A", value = "{{ params.who }}" } }
+    local given = {
+      env_vars = env, pod_runtime_info_envs = { { "IP", "status.podIP" } }, configmaps = { "c" }, env_from = {},
+      labels = { a = "b" },
+    }
     local op = operator(given)
     assert.same(manifest.build(op, context, cluster), manifest.build(op, context, cluster))
     assert.same({ { name = "A", value = "{{ params.who }}" } }, env)
@@ -145,7 +171,8 @@ describe("a manifest", function()
 
   it("renders nested values, and says where it cannot (TPL-2, TPL-8, O23)", function()
     assert.same({ "hello you", "2" }, container { arguments = { "hello {{ params.who }}", "{{ 1 + 1 }}" } }.args)
-    assert.equal("you", spec { init_containers = { { name = "i", args = { "{{ params.who }}" } } } }.initContainers[1].args[1])
+    local with_init = spec { init_containers = { { name = "i", args = { "{{ params.who }}" } } } }
+    assert.equal("you", with_init.initContainers[1].args[1])
     fails("arguments%[1%]:1:%d+: 'params.wo' is undefined", { arguments = { "{{ params.wo }}" } })
     assert.same({ "" }, manifest.build(operator { arguments = { "{{ run_id }}" } }, nil, {}).spec.containers[1].args)
   end)
@@ -176,11 +203,25 @@ describe("merging", function()
   end)
 
   it("replaces whole, appends, or merges by key, as the field wants (MRG-3…10, O24)", function()
-    local base = { metadata = { annotations = { a = "1" }, finalizers = { "f" } }, spec = {
-      nodeSelector = { a = "1" }, tolerations = { { key = "x" } }, volumes = { { name = "v1" } }, initContainers = { { name = "i1" } },
-      containers = { { name = "b", env = { { name = "A", value = "1" } }, resources = { limits = { cpu = 1 }, requests = { cpu = 1 } } }, { name = "side" } } } }
-    local it = build { full_pod_spec = base, node_selector = { b = "2" }, tolerations = { { key = "y" } }, annotations = { b = "2" },
-      volumes = { { name = "v2" } }, init_containers = { { name = "i2" } }, env_vars = { B = "2" }, container_resources = { limits = { cpu = 2 } } }
+    local base = {
+      metadata = { annotations = { a = "1" }, finalizers = { "f" } },
+      spec = {
+        nodeSelector = { a = "1" }, tolerations = { { key = "x" } }, volumes = { { name = "v1" } },
+        initContainers = { { name = "i1" } },
+        containers = {
+          {
+            name = "b", env = { { name = "A", value = "1" } },
+            resources = { limits = { cpu = 1 }, requests = { cpu = 1 } },
+          },
+          { name = "side" },
+        },
+      },
+    }
+    local it = build {
+      full_pod_spec = base, node_selector = { b = "2" }, tolerations = { { key = "y" } }, annotations = { b = "2" },
+      volumes = { { name = "v2" } }, init_containers = { { name = "i2" } }, env_vars = { B = "2" },
+      container_resources = { limits = { cpu = 2 } },
+    }
     assert.same({ b = "2" }, it.spec.nodeSelector)
     assert.same({ { key = "y" } }, it.spec.tolerations)
     assert.same({ a = "1", b = "2" }, it.metadata.annotations)
@@ -195,7 +236,8 @@ describe("merging", function()
   it("tells not given from false, and null takes away (MRG-12, DR-8, O25)", function()
     local base = { spec = { hostNetwork = true, nodeSelector = { a = "1" }, containers = { { name = "b" } } } }
     assert.is_true(spec { full_pod_spec = base }.hostNetwork)
-    assert.is_false(manifest.build(operator { full_pod_spec = base, hostnetwork = false }, context, cluster).spec.hostNetwork)
+    local op = operator { full_pod_spec = base, hostnetwork = false }
+    assert.is_false(manifest.build(op, context, cluster).spec.hostNetwork)
     assert.is_true(spec { full_pod_spec = base, hostnetwork = false, merge = "peer" }.hostNetwork)
     assert.is_nil(spec { full_pod_spec = base, node_selector = core.null }.nodeSelector)
   end)
@@ -207,7 +249,8 @@ describe("merging", function()
       file:write(text)
       file:close()
     end
-    write("apiVersion: v1\nkind: Pod\nmetadata: {labels: {who: '{{ params.who }}'}}\nspec:\n  restartPolicy: Always\n  containers:\n  - {name: x, image: i}\n")
+    write("apiVersion: v1\nkind: Pod\nmetadata: {labels: {who: '{{ params.who }}'}}\nspec:\n  restartPolicy: Always\n"
+      .. "  containers:\n  - {name: x, image: i}\n")
     local it = build { pod_template_file = path }
     assert.equal("you", it.metadata.labels.who)
     assert.equal("i", it.spec.containers[1].image)
@@ -224,8 +267,12 @@ describe("merging", function()
 
   it("refuses what the server would, by name (MRG-9, MRG-11)", function()
     fails('"v" is there twice', { volumes = { { name = "v" }, { name = "v" } } })
-    fails("must be a list", { full_pod_spec = { spec = { volumes = { a = 1 }, containers = {} } }, volumes = { { name = "v" } } })
-    fails('the name "base" is taken', { full_pod_spec = { spec = { containers = { { name = "x" }, { name = "base" } } } } })
+    fails("must be a list", {
+      full_pod_spec = { spec = { volumes = { a = 1 }, containers = {} } }, volumes = { { name = "v" } },
+    })
+    fails('the name "base" is taken', {
+      full_pod_spec = { spec = { containers = { { name = "x" }, { name = "base" } } } },
+    })
   end)
 end)
 
@@ -272,7 +319,8 @@ describe("options of a run", function()
     local pod = { spec = { containers = { { name = "a" }, { name = "b" } }, initContainers = { { name = "i" } } } }
     assert.same({ "base" }, options({ full_pod_spec = pod }).logs)
     assert.same({ "base", "b" }, options({ full_pod_spec = pod, container_logs = true, do_xcom_push = true }).logs)
-    assert.same({ "i", "base", "b" }, options({ full_pod_spec = pod, container_logs = { "b", "base" }, init_container_logs = "i" }).logs)
+    assert.same({ "i", "base", "b" },
+      options({ full_pod_spec = pod, container_logs = { "b", "base" }, init_container_logs = "i" }).logs)
     assert.same({}, options({ get_logs = false }).logs)
     assert.same({ "base" }, options({ container_logs = { "base", "nobody" } }).logs)
   end)

@@ -34,7 +34,10 @@ describe("naming", function()
   it("refuses labels the server would refuse (PAR-labels)", function()
     assert.is_nil(naming.label_fault("app.kubernetes.io/name", "x"))
     assert.is_nil(naming.label_fault("a", ""))
-    for _, bad in ipairs { { "a b", "x" }, { "a", "x y" }, { "a", ("x"):rep(64) }, { "-a", "x" }, { "a", "x-" }, { ("k"):rep(64), "x" }, { "A_B/c", "x" } } do
+    for _, bad in ipairs {
+      { "a b", "x" }, { "a", "x y" }, { "a", ("x"):rep(64) }, { "-a", "x" }, { "a", "x-" }, { ("k"):rep(64), "x" },
+      { "A_B/c", "x" },
+    } do
       assert.is_string(naming.label_fault(bad[1], bad[2]))
     end
   end)
@@ -50,7 +53,8 @@ describe("naming", function()
     assert.truthy(text:find("lunapod_call=2", 1, true))
     assert.falsy(text:find("!lunapod_call", 1, true))
     assert.is_nil(naming.identity({ dag_id = "d", task_id = "t", run_id = "r", map_index = -1 }, "i").map_index)
-    assert.equal("dag_id=dag,kubernetes_pod_operator=True,lunapod_instance=i,run_id=test", naming.run_selector(context, "i"))
+    assert.equal("dag_id=dag,kubernetes_pod_operator=True,lunapod_instance=i,run_id=test",
+      naming.run_selector(context, "i"))
   end)
 
   it("tells every try apart (NAM-5)", function()

@@ -56,7 +56,7 @@ static void ticker_tick(ticker *self) {
 static bool load_script(lua_State *L, lpod_engine *engine, int argc, char **argv) {
   if (luaL_loadfile(L, argv[1])) return false;
   lua_pushlightuserdata(L, engine);
-  lua_pushinteger(L, (lua_Integer)lpod_abi()); /* a module built against another layout of the core refuses the engine */
+  lua_pushinteger(L, (lua_Integer)lpod_abi()); /* a module of another layout of the core refuses the engine */
   for (int i = 2; i < argc; i++) lua_pushstring(L, argv[i]);
   if (lua_pcall(L, argc, 1, 0)) return false;
   if (lua_isfunction(L, -1)) return true;

@@ -65,7 +65,7 @@ function arguments.call_function(fn, name, first, args, n, kwargs)
   end
   local st = state.current()
   state.down()
-  local ok, result = pcall(fn, unpack(list, 1, count))
+  local ok, result = pcall(fn, unpack(list, 1, count)) -- bare pcall: functions in templates never wait
   state.up()
   state.enter(st)
   if not ok then

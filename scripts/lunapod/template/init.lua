@@ -104,7 +104,7 @@ function template.parse(source, options)
   end
   local st = new_state(NO_CONTEXT, NO_OPTIONS)
   local previous = state.enter(st)
-  local ok, body, lone = pcall(compile, source)
+  local ok, body, lone = pcall(compile, source) -- bare pcall: nothing in it waits
   state.enter(previous)
   if not ok then error(finish(body, source, options, st), 0) end
   self.body, self.lone = body, lone
@@ -124,7 +124,7 @@ function Compiled:render(context, options)
   options = options or self.options
   local st = new_state(context or NO_CONTEXT, options)
   local previous = state.enter(st)
-  local ok, result = pcall(run, self, st, options.native)
+  local ok, result = pcall(run, self, st, options.native) -- bare pcall: rendering never waits
   state.enter(previous)
   if ok then return result end
   error(finish(result, self.source, options, st), 0)
@@ -210,7 +210,7 @@ function walk(value, walker, name, depth)
   elseif kind == "table" then
     return walk_table(value, walker, name, depth)
   elseif kind == "function" then
-    local ok, result = pcall(value, walker.context)
+    local ok, result = pcall(value, walker.context) -- bare pcall: rendering never waits
     if ok then return result end
     local err = setmetatable({ kind = "template", class = "runtime", text = "the function failed: "
       .. tostring(result), cause = result },

@@ -1,5 +1,6 @@
 /* Errors and buffers: one line of bounded text, a ceiling that changes nothing when it is hit. */
 #include "base/buf.h"
+#include "suite.h"
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,9 +116,5 @@ int main(void) {
   tcase_add_test(cases, buf_ceiling_zero_and_formats);
   tcase_add_test(cases, buf_take_hands_over);
   suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }

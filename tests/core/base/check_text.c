@@ -1,6 +1,7 @@
 /* Text, UTF-8 (LOG-6), encodings (K9, R2, EX1), time stamps (L3, X67) and names (R2). */
 #include "base/clock.h"
 #include "base/text.h"
+#include "suite.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -282,9 +283,5 @@ int main(void) {
   tcase_add_test(cases, R2_dns_names);
   tcase_add_test(cases, nearest_word);
   suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }

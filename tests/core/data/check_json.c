@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "json_cases.h"
 #include "values.h"
+#include "suite.h"
 #include <locale.h>
 
 /* ---- reading with splits ---- */
@@ -641,9 +642,5 @@ int main(void) {
   tcase_add_test(cases, random_documents_read_back);
   tcase_add_test(cases, changed_bytes_never_crash);
   suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "data/yaml.h"
 #include "values.h"
+#include "suite.h"
 #include <locale.h>
 
 #if defined(__has_feature)
@@ -199,9 +200,5 @@ int main(void) {
   tcase_add_test(cases, W16_a_reused_document_allocates_nothing);
 #endif
   suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }

@@ -2,6 +2,7 @@
  * that is kept for the next document and never exceeds its ceiling. */
 #include "base/limits.h"
 #include "values.h"
+#include "suite.h"
 
 static lpod_doc *parse(const char *text) {
   lpod_doc *doc;
@@ -231,9 +232,5 @@ int main(void) {
   tcase_add_test(cases, arena_begins_small_and_keeps_its_memory);
   tcase_add_test(cases, kept_memory_makes_way);
   suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "data/yaml.h"
 #include "values.h"
+#include "suite.h"
 
 static lpod_rc parse(const char *text, lpod_doc **doc, lpod_error *err) {
   return lpod_yaml_parse(text, strlen(text), "pod.yaml", doc, err);
@@ -453,9 +454,5 @@ int main(void) {
   tcase_add_test(cases, writer_refuses_what_is_no_text);
   tcase_add_test(cases, changed_bytes_never_crash);
   suite_add_tcase(suite, cases);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }

@@ -2,6 +2,7 @@
  * repeats, what does not, and how a call ends. The rows of the table themselves are check_retry.c's, credentials
  * check_client_credentials.c's. */
 #include "client_fixture.h"
+#include "suite.h"
 
 /* ---- one try ---- */
 
@@ -314,9 +315,5 @@ int main(void) {
   tcase_add_test(tcase, test_streams_end_when_told);
   tcase_add_test(tcase, test_cancel_and_free_call_nobody);
   suite_add_tcase(suite, tcase);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

@@ -2,6 +2,7 @@
  * certificate" of the bad input. How they are kept fresh is check_credential.c's; here, what of it the server gets to
  * see. */
 #include "client_fixture.h"
+#include "suite.h"
 
 #define COUNT "cd \"${0%/*}\"; echo x >> runs; n=$(wc -l < runs); "
 #define TOKEN_N \
@@ -253,9 +254,5 @@ int main(void) {
     tcase_add_test(tcase, test_access_for_other_streams);
   }
   suite_add_tcase(suite, tcase);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

@@ -2,6 +2,7 @@
  * "Bad input". */
 #include "folder.h"
 #include "kube/config.h"
+#include "suite.h"
 
 #define MARK "s3cr3t-marker-never-shown"
 #define MARK_BASE64 "czNjcjN0LW1hcmtlci1uZXZlci1zaG93bg=="
@@ -533,9 +534,5 @@ int main(void) {
   tcase_add_test(tcase, test_EP1_EP2_K8_plugin);
   tcase_add_test(tcase, test_I1_I2_U37_in_cluster);
   suite_add_tcase(suite, tcase);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

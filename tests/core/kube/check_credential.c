@@ -4,6 +4,7 @@
 #include "kube/credential.h"
 #include "kube/plugin.h"
 #include "kube/support.h"
+#include "suite.h"
 #include <lunapod/value.h>
 
 #define MARK "s3cr3t-marker-never-shown"
@@ -490,9 +491,5 @@ int main(void) {
     tcase_add_test(tcase, test_leaving_and_freeing_while_a_plugin_runs);
   }
   suite_add_tcase(suite, tcase);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

@@ -10,7 +10,6 @@
   "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"command terminated\",\"reason\":\"NonZeroExitCode\"," \
   "\"details\":{\"causes\":[{\"reason\":\"Other\",\"message\":\"9\"},{\"reason\":\"ExitCode\",\"message\":\"" code \
   "\"}]}}"
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define BIN(text) \
   { 2, text, sizeof(text) - 1 }
 #define CLOSE \
@@ -191,7 +190,6 @@ static void finish(owner *o) {
   lpod_exec_cancel(o->exec);
   rig_stop(&o->rig);
 }
-#define until(condition) rig_until(&o.rig, condition)
 #define V5 "v5.channel.k8s.io"
 #define V4 "v4.channel.k8s.io"
 
@@ -329,10 +327,6 @@ START_TEST(wrong_handshakes_are_errors_EX2_X39_X40) {
   }
 }
 END_TEST
-
-#define REFUSED(code, reason, message) \
-  "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"" reason "\",\"message\":\"" message "\",\"code\":" #code \
-  "}"
 
 START_TEST(refusals_are_told_EX9_EX10_EX13_X40) {
   static const struct {

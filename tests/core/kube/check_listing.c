@@ -3,13 +3,10 @@
 #include "kube/watch.h"
 #include "stream_server.h"
 
-#define TARGET "/api/v1/namespaces/x/pods"
 #define PAGE(version, next, items) \
   "{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"" version "\",\"continue\":\"" next \
   "\"},\"items\":[" items "]}"
 #define ITEM(name) "{\"metadata\":{\"name\":\"" name "\",\"managedFields\":[1,2]},\"spec\":{\"items\":[1]}}"
-#define REFUSED(code, reason) \
-  "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"" reason "\",\"message\":\"no\",\"code\":" #code "}"
 
 typedef struct owner {
   rig rig;
@@ -69,9 +66,6 @@ static void finish(owner *o) {
   rig_stop(&o->rig);
 }
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define until(condition) rig_until(&o.rig, condition)
-
 START_TEST(pages_are_joined_W3_W14_X07) {
   for (size_t piece = 0; piece < 3; piece++) {
     const reply replies[] = {
@@ -97,7 +91,7 @@ END_TEST
 START_TEST(expired_token_begins_again_in_full_W3) {
   static const reply replies[] = {
       {"200 OK", PAGE("10", "t", ITEM("a"))},
-      {"410 Gone", REFUSED(410, "Expired")},
+      {"410 Gone", REFUSED(410, "Expired", "no")},
       {"200 OK", PAGE("12", "", ITEM("b") "," ITEM("a"))},
   };
   for (int once = 0; once < 2; once++) {
@@ -152,9 +146,9 @@ START_TEST(what_is_no_list_is_an_error_E3) {
     lpod_rc rc;
     int code;
   } rows[] = {
-      {{"403 Forbidden", REFUSED(403, "Forbidden")}, LPOD_E_API, 403},
-      {{"410 Gone", REFUSED(410, "Expired")}, LPOD_E_API, 410}, /* on the first page */
-      {{"200 OK", REFUSED(404, "NotFound")}, LPOD_E_API, 404},
+      {{"403 Forbidden", REFUSED(403, "Forbidden", "no")}, LPOD_E_API, 403},
+      {{"410 Gone", REFUSED(410, "Expired", "no")}, LPOD_E_API, 410}, /* on the first page */
+      {{"200 OK", REFUSED(404, "NotFound", "no")}, LPOD_E_API, 404},
       {{"200 OK", "{}"}, LPOD_E_PARSE, 0},
       {{"200 OK", "[]"}, LPOD_E_PARSE, 0},
       {{"200 OK", "<html>"}, LPOD_E_PARSE, 0},

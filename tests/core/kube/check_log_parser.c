@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "kube/logs.h"
+#include "suite.h"
 #include <check.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -445,9 +446,5 @@ int main(void) {
   tcase_add_test(tests, lines_before_since_are_dropped_L2);
   tcase_add_test(tests, a_block_is_bounded_by_its_chunk_LOG6);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }

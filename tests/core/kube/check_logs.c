@@ -54,9 +54,6 @@ static void finish(owner *o) {
   rig_stop(&o->rig);
 }
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define until(condition) rig_until(&o.rig, condition)
-
 START_TEST(follows_and_resumes_from_the_second_of_the_last_line_L2_LOG4) {
   static const reply replies[] = {
       {"200 OK", LINE("20", "one") LINE("21", "two") "2023-11-14T22:13:21.9Z cut in the mid"},

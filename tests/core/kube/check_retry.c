@@ -1,5 +1,6 @@
 /* The retry table of kubernetes-client.md §12, RT-1 to RT-5, row by row; E6–E9, E11, X13–X16; and the waits. */
 #include "kube/status.h"
+#include "suite.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,9 +131,5 @@ int main(void) {
   tcase_add_test(tcase, test_RT_wait_doubles_up_to_the_most);
   tcase_add_test(tcase, test_E7_wait_obeys_the_server);
   suite_add_tcase(suite, tcase);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* Answers into errors: E1–E4, E7, E9, EX10, W6, W7, X14, X18, T8; the classes of ERR-2. */
 #include "kube/status.h"
+#include "suite.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -324,9 +325,5 @@ int main(void) {
   tcase_add_test(tcase, test_W6_status_inside_a_stream);
   tcase_add_test(tcase, test_ERR2_transport_failures);
   suite_add_tcase(suite, tcase);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* Paths of requests: R1 (nothing empty), R2 (checked and escaped). */
 #include "kube/client.h"
+#include "suite.h"
 #include <check.h>
 #include <stdlib.h>
 
@@ -61,9 +62,5 @@ int main(void) {
   tcase_add_test(tcase, test_R1_R2_refuses_names_that_address_something_else);
   tcase_add_test(tcase, test_R2_queries_are_escaped);
   suite_add_tcase(suite, tcase);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

@@ -4,7 +4,6 @@
 #include "kube/watch.h"
 #include "stream_server.h"
 
-#define TARGET "/api/v1/namespaces/x/pods"
 #define POD(name, version) \
   "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"" name "\",\"resourceVersion\":\"" version \
   "\",\"managedFields\":[{\"a\":1}]}}"
@@ -15,8 +14,6 @@
   "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"Expired\",\"code\":410}}\n"
 #define LIST_OF(version, items) \
   "{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"" version "\"},\"items\":[" items "]}"
-#define REFUSED(code, reason) \
-  "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"" reason "\",\"message\":\"no\",\"code\":" #code "}"
 
 typedef struct owner {
   rig rig;
@@ -80,8 +77,6 @@ static void finish(owner *o) {
   rig_stop(&o->rig);
 }
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define until(condition) rig_until(&o.rig, condition)
 #define asked(n) (server_asked(&o.rig.server) >= (n))
 
 START_TEST(lists_then_watches_and_goes_on_after_a_clean_end_W4_W8_X21) {
@@ -140,7 +135,7 @@ END_TEST
 
 START_TEST(expired_both_ways_and_nonsense_list_again_W6_W11_W16_X20_M9) {
   static const reply replies[] = {
-      {"410 Gone", REFUSED(410, "Expired")},
+      {"410 Gone", REFUSED(410, "Expired", "no")},
       {"200 OK", LIST_OF("10", POD("a", "5"))},
       {"200 OK", EVENT("ADDED", "b", "11") EXPIRED, .then = HOLD},
       {"200 OK", LIST_OF("20", )},
@@ -168,8 +163,8 @@ END_TEST
 START_TEST(cut_and_busy_watch_again_without_a_list_W8) {
   static const reply replies[] = {
       {"200 OK", EVENT("ADDED", "a", "11") "{\"type\":\"ADD", .then = CUT},
-      {"429 Too Many Requests", REFUSED(429, "TooManyRequests"), .headers = "Retry-After: 3\r\n"},
-      {"200 OK", "{\"type\":\"ERROR\",\"object\":" REFUSED(500, "InternalError") "}", .then = HOLD},
+      {"429 Too Many Requests", REFUSED(429, "TooManyRequests", "no"), .headers = "Retry-After: 3\r\n"},
+      {"200 OK", "{\"type\":\"ERROR\",\"object\":" REFUSED(500, "InternalError", "no") "}", .then = HOLD},
       {NULL, .then = CUT},
       {"200 OK", EVENT("ADDED", "b", "12"), .then = HOLD},
   };
@@ -226,9 +221,9 @@ START_TEST(refusals_end_it) {
     lpod_rc rc;
     int code;
   } rows[] = {
-      {{"403 Forbidden", REFUSED(403, "Forbidden")}, LPOD_E_API, 403},
-      {{"404 Not Found", REFUSED(404, "NotFound")}, LPOD_E_API, 404},
-      {{"401 Unauthorized", REFUSED(401, "Unauthorized")}, LPOD_E_CREDENTIAL, 401},
+      {{"403 Forbidden", REFUSED(403, "Forbidden", "no")}, LPOD_E_API, 403},
+      {{"404 Not Found", REFUSED(404, "NotFound", "no")}, LPOD_E_API, 404},
+      {{"401 Unauthorized", REFUSED(401, "Unauthorized", "no")}, LPOD_E_CREDENTIAL, 401},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {
     for (int list = 0; list < 2; list++) {
@@ -251,7 +246,7 @@ START_TEST(lists_that_break_begin_again_with_listing_W3_W11) {
       {"200 OK", "{\"kind\":\"PodList\",\"items\":[" POD("a", "5") ",", .then = CUT},
       {"200 OK", "{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"10\",\"continue\":\"t/1\"},\"items\":[" POD(
                      "b", "5") "]}"},
-      {"410 Gone", REFUSED(410, "Expired")},
+      {"410 Gone", REFUSED(410, "Expired", "no")},
       {"200 OK", LIST_OF("12", POD("c", "5") "," POD("d", "5"))},
       {"200 OK", "", .then = HOLD},
   };

@@ -1,6 +1,7 @@
 /* What a watch does next: W1, W4–W8, W10, M8, M9, E11, X20, X21, X24, X28. Pure: a made-up clock, made-up jitter. */
 #include "base/clock.h"
 #include "kube/watch_machine.h"
+#include "suite.h"
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
@@ -365,9 +366,5 @@ int main(void) {
   tcase_add_test(tests, lists_that_fail_are_repeated_with_back_off_E11);
   tcase_add_test(tests, an_event_too_large_is_listed_and_an_object_too_large_ends_it_X28);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }

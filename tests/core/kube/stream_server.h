@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "kube/client.h"
+#include "suite.h"
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
@@ -316,12 +317,12 @@ static inline void rig_step(rig *r) {
 #define asked_not_for(r, n, text) \
   ck_assert_msg(!strstr((r)->server.requests[n], text), "request %d: %.300s", (int)(n), (r)->server.requests[n])
 
-static inline int run_suite(Suite *suite) {
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
-}
+/* ---- words of the tests ---- */
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define until(condition) rig_until(&o.rig, condition) /* o: the test's owner of a rig */
+#define TARGET "/api/v1/namespaces/x/pods"
+#define REFUSED(code, reason, message) \
+  "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"" reason "\",\"message\":\"" message "\",\"code\":" #code \
+  "}"
 
 #endif

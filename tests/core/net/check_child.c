@@ -217,9 +217,5 @@ int main(void) {
   tcase_add_test(tests, test_cancel_kills_and_reaps);
   tcase_add_test(tests, test_other_children_are_left_alone);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

@@ -14,9 +14,6 @@
 
 extern char **environ;
 
-static authority ca;
-static identity good;
-static lpod_secret ca_pem;
 static char folder[] = "/tmp/lunapod-test-XXXXXX";
 static char key_file[64], certificate_file[64];
 
@@ -282,23 +279,18 @@ START_TEST(test_after_a_time_out_another_connection_is_used_T3) {
 END_TEST
 
 int main(void) {
-  const char *proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
-  for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++) unsetenv(proxies[i]);
   if (system("command -v nghttpx >/dev/null 2>&1") != 0) {
     fprintf(stderr,
             "SKIPPED: check_http2 needs nghttpx (Debian: apt-get install nghttp2-proxy); HTTP/2 is NOT tested here\n");
     return EXIT_SUCCESS;
   }
-  ca = authority_new("test authority");
-  good = identity_new(&ca, LEAF_GOOD);
-  ca_pem = pem(ca.certificate, NULL);
+  make_identities();
   lpod_secret key = pem(NULL, good.key), certificate = pem(good.certificate, NULL);
   if (!mkdtemp(folder)) abort();
   snprintf(key_file, sizeof key_file, "%s/key", folder);
   snprintf(certificate_file, sizeof certificate_file, "%s/certificate", folder);
   write_file(key_file, key);
   write_file(certificate_file, certificate);
-  lpod_loop_free(lpod_loop_new(NULL, NULL)); /* libuv keeps a pipe for the process */
   Suite *suite = suite_create("http2");
   TCase *tests = tcase_create("http2");
   tcase_set_timeout(tests, 90);
@@ -307,17 +299,12 @@ int main(void) {
   tcase_add_test(tests, test_server_dies_and_comes_back);
   tcase_add_test(tests, test_after_a_time_out_another_connection_is_used_T3);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
+  int failed = run_suite(suite);
   unlink(key_file);
   unlink(certificate_file);
   rmdir(folder);
   lpod_secret_clear(&key);
   lpod_secret_clear(&certificate);
-  lpod_secret_clear(&ca_pem);
-  identity_free(good);
-  authority_free(ca);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  free_identities();
+  return failed;
 }

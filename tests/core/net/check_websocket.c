@@ -8,10 +8,6 @@
 #include "net/handshake.h"
 #include "net/websocket.h"
 
-static authority ca;
-static identity good;
-static lpod_secret ca_pem;
-
 /* ---- the server's side ---- */
 
 static void accept_of(const incoming *r, char out[64]) {
@@ -599,12 +595,7 @@ START_TEST(test_connect_errors) {
 END_TEST
 
 int main(void) {
-  const char *proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
-  for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++) unsetenv(proxies[i]);
-  ca = authority_new("test authority");
-  good = identity_new(&ca, LEAF_GOOD);
-  ca_pem = pem(ca.certificate, NULL);
-  lpod_loop_free(lpod_loop_new(NULL, NULL)); /* libuv keeps a pipe for the process */
+  make_identities();
   Suite *suite = suite_create("websocket");
   TCase *tests = tcase_create("websocket");
   tcase_set_timeout(tests, 120);
@@ -632,12 +623,7 @@ int main(void) {
   ADD(test_upgrade_has_a_time_limit);
   ADD(test_connect_errors);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  lpod_secret_clear(&ca_pem);
-  identity_free(good);
-  authority_free(ca);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  int failed = run_suite(suite);
+  free_identities();
+  return failed;
 }

@@ -24,8 +24,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/loop.h"
 #include "base/secret.h"
+#include "net/loop.h"
+#include "suite.h"
 
 /* ---- certificates ---- */
 typedef struct authority {
@@ -355,6 +356,26 @@ static __attribute__((unused)) void drive_until(lpod_loop *loop, const bool *don
     ck_assert_msg(!lpod_loop_step(loop, 100, &interrupted, &err), "%s", err.text);
     ck_assert_msg(lpod_system_clock.monotonic(&lpod_system_clock) < stop, "not done within 30 s");
   }
+}
+
+/* ---- around a program ---- */
+static authority ca;
+static identity good; /* of 127.0.0.1 and cluster.test */
+static lpod_secret ca_pem;
+
+/* Before the first test: certificates, no proxy from outside, and what libuv keeps for the process. */
+static __attribute__((unused)) void make_identities(void) {
+  const char *proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+  for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++) unsetenv(proxies[i]);
+  ca = authority_new("test authority");
+  good = identity_new(&ca, LEAF_GOOD);
+  ca_pem = pem(ca.certificate, NULL);
+  lpod_loop_free(lpod_loop_new(NULL, NULL)); /* libuv keeps a pipe for the process */
+}
+static __attribute__((unused)) void free_identities(void) {
+  lpod_secret_clear(&ca_pem);
+  identity_free(good);
+  authority_free(ca);
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* The state machine of a run while its pod runs: logs, their end against the container's, the verdict, and what others
- * do to the pod meanwhile (LOG-2, LOG-9, LOG-12, L7, M11, OUT-1, RES-7, FND-8, P9, V7, X23, X25, X29, X33, X50, X52,
- * X53). */
+ * do to the pod meanwhile (LOG-2, LOG-9…12, L5–L7, M11, OUT-1, RES-7, FND-8, P9, V7, X05, X23, X25, X29, X31–X33, X50,
+ * X52, X53). */
 #include "machine_harness.h"
 
 START_TEST(test_a_fast_pod_is_read_not_followed) {

@@ -4,6 +4,7 @@
 #include "pod/result.h"
 #include "pods.h"
 #include "base/text.h"
+#include "suite.h"
 
 START_TEST(test_projection_survives_its_document_W14) {
   lpod_pod pod = pod_of("uid=u7 phase=Running scheduled=1 sandbox=1 base=running side=exit:2 init=exit:0 "
@@ -70,7 +71,7 @@ START_TEST(test_selectors_FND_1) {
 END_TEST
 
 static int choose(const char *const *words) {
-  lpod_pod pods[8];
+  lpod_pod pods[8] = {0};
   size_t count = 0;
   for (; words[count]; count++) pods[count] = pod_of(words[count]);
   int chosen = lpod_pod_choose(pods, count, "base");
@@ -258,9 +259,5 @@ int main(void) {
   ADD(frame_whole_at_every_split_RES_5_V3);
   ADD(frame_faults_RES_5_X38);
   suite_add_tcase(suite, tests);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed != 0;
+  return run_suite(suite);
 }

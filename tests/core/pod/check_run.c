@@ -1,6 +1,6 @@
 /* The state machine of a run from its first goal to the last: finding and claiming, creating, the result, killing and
- * cleaning up (FND-4, FND-8, CRT-1…5, NAM-5, RES-5, KIL-1…4, DEL-1…8, X03, X04, X13, X15, X17, X59, X64), and whatever
- * comes in whatever order. Starting is check_start.c's, following check_follow.c's. */
+ * cleaning up (FND-4, FND-8, CRT-1…5, NAM-5, RES-5, KIL-1…4, DEL-1…8, X02–X04, X13, X15–X17, X59, X61, X64), and
+ * whatever comes in whatever order. Starting is check_start.c's, following check_follow.c's. */
 #include "machine_harness.h"
 
 START_TEST(test_a_short_pod_costs_create_log_delete_COST_1) {

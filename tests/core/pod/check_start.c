@@ -1,5 +1,5 @@
 /* The state machine of a run while its pod starts, and the limits of time: scheduling, images, waiting reasons and
- * their graces (STA-2…7, STA-9, STA-10, RTY-5, P14, O36, O37, X42, X44). */
+ * their graces (STA-1…7, STA-9, STA-10, RTY-5, P14, O36, O37, X42–X45). */
 #include "machine_harness.h"
 
 START_TEST(test_schedule_limit_names_the_reason_STA_2_X42) {

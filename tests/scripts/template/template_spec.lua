@@ -149,7 +149,8 @@ describe("sandbox", function()
         "{{ [1, 2] * 9223372036854775807 }}",
       "{% set ns = namespace(x='aaaaaaaaaa') %}{% for i in range(100) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
       "{% set ns = namespace(x=[1]) %}{% for i in range(100) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x }}",
-      "{% set ns = namespace(x=[1]) %}{% for i in range(90) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x | tojson }}",
+      "{% set ns = namespace(x=[1]) %}{% for i in range(90) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}"
+        .. "{{ ns.x | tojson }}",
       "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}",
         "{{ 'x' | center(100000000) }}",
       "{{ '%100000000d' % 1 }}", "{{ '{:100000000}'.format(1) }}", "{{ 'a' | indent(100000000) }}",
