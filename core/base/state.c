@@ -164,8 +164,9 @@ lpod_rc lpod_state_hold(const char *folder, const char *id, int *fd, lpod_error 
   if (rc) return rc;
   char *engines = lpod_text_format("%s/engines", folder);
   char *path = engine_path(folder, id, ""), *made = engine_path(folder, id, suffix);
-  rc = engines && path && made ? make_folders(engines, err) : lpod_nomem(err);
-  if (!rc) rc = hold(folder, id, made, path, fd, err);
+  bool named = engines && path && made;
+  rc = named ? make_folders(engines, err) : lpod_nomem(err);
+  if (named && !rc) rc = hold(folder, id, made, path, fd, err);
   free(engines);
   free(path);
   free(made);

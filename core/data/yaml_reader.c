@@ -164,9 +164,9 @@ static lpod_rc merge_map(builder *build, lpod_value *map, const lpod_value *from
       there = own->key_len == entry->key_len && memcmp(own->key, entry->key, own->key_len) == 0;
     }
     if (there) continue;
-    lpod_value *copy;
+    lpod_value *copy = NULL;
     lpod_rc rc = copy_value(build, entry, mark, &copy);
-    if (rc) return rc;
+    if (rc || !copy) return rc;
     copy->key = entry->key;
     copy->key_len = entry->key_len;
     lpod_value_link(map, copy);
@@ -325,7 +325,7 @@ static lpod_rc parse(builder *build, const char *text, size_t len) {
 }
 
 lpod_rc lpod_yaml_parse(const char *text, size_t len, const char *name, lpod_doc **out, lpod_error *err) {
-  lpod_error own;
+  lpod_error own = LPOD_ERROR_INIT;
   builder build = {.name = name ? name : "yaml", .err = err ? err : &own};
   *out = NULL;
   if (len > LPOD_LIMIT_YAML_BYTES) {

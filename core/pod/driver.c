@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define MERGE_PATCH "application/merge-patch+json"
+#define MESSAGE_MOST 4095u /* RES-8: of a termination message over 4,096 bytes the kubelet keeps only the end */
 #define LOG_SILENCE 60.0 /* L9 */
 
 static lpod_loop *loop_of(const lpod_driver *d) { return lpod_kube_loop(d->options.kube); }
@@ -323,9 +324,11 @@ static lpod_rc read_result(lpod_driver *d, lpod_error *err) {
     return d->reader ? LPOD_OK : err->rc;
   }
   size_t len = c ? strlen(c->message) : 0;
-  if (len > d->result_limit) {
-    snprintf(err->error_class, sizeof err->error_class, "result");
-    return lpod_fail(err, LPOD_E_LIMIT, "the result has %zu bytes, more than the limit of %zu", len, d->result_limit);
+  size_t limit = message && d->result_limit > MESSAGE_MOST ? MESSAGE_MOST : d->result_limit;
+  if (len > limit) {
+    lpod_fail(err, LPOD_E_LIMIT, "the result has %zu bytes, more than the limit of %zu", len, limit);
+    snprintf(err->error_class, sizeof err->error_class, "result"); /* after: lpod_fail clears it */
+    return LPOD_E_LIMIT;
   }
   free(d->result);
   d->result = len ? lpod_text_copy_len(c->message, len) : NULL;

@@ -41,6 +41,7 @@ end
 -- ---- events of the run, by their kinds; none of these waits ----
 
 function Attempt:state(waiting)
+  self.seen_pod = nil
   local report = self:report()
   local task = report.task
   local ended = task and task.state == "terminated"
@@ -85,6 +86,7 @@ function Attempt:line(text, container, time)
 end
 
 function Attempt:phase(phase, err)
+  self.seen_pod = nil
   self.reached[phase] = true
   if err and not self.error then self.error = err end
   self.last_error = err
@@ -149,9 +151,11 @@ function Attempt:report()
   return self.run:report() or {}
 end
 
+--- The pod as of the run's last event, as a table made once.
 function Attempt:pod()
   if self.closed then return self.last_pod end
-  return self.run:pod()
+  if not self.seen_pod then self.seen_pod = self.run:pod() end
+  return self.seen_pod
 end
 
 --- The end, in any case. A pod that has not been dealt with lives on.

@@ -31,8 +31,10 @@ describe("examples/tasks/hello.lua", function()
   end
 
   it("runs by make run and make run-lua, for the Lua that is named", function()
+    local folder = support.build -- named as it was built: make knows an object's headers by its very name
+    if folder:sub(1, #support.root + 1) == support.root .. "/" then folder = folder:sub(#support.root + 2) end
     local function make(...)
-      local result = support.expect_status(0, support.start({ "make", "-s", "B=" .. support.build, ... },
+      local result = support.expect_status(0, support.start({ "make", "-s", "B=" .. folder, ... },
         { env = { LUA_PATH = false, LUA_CPATH = false } }):wait())
       assert.equal("world has 5 letters\n", result.out)
       assert.equal("[base] Hello, world!\n", result.err)

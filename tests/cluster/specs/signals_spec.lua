@@ -153,6 +153,20 @@ describe("a signal to lunapod run", function()
     if mark then assert.same({}, support.audit_lines(mark, "--verb", "create", "--resource", "pods")) end
   end)
 
+  it("kill -9, the pod ends with a result too large to be left behind: an error of class result, never nil (RES-10, X41, V3)", function()
+    local large = support.task [[arguments = { "trap 'exit 0' TERM; while [ ! -e /tmp/go ]; do echo line 3; sleep 0.1; done; "
+      .. "head -c 5000 /dev/zero | tr '\\0' 1 > /airflow/xcom/return.json" }, do_xcom_push = true,]]
+    local process = support.start_lunapod { "run", large, "--run-id", "large" }
+    local pod = running(process)
+    process:signal "KILL"
+    process:wait()
+    assert(support.kubectl { "exec", pod.metadata.name, "-n", pod.metadata.namespace, "-c", "base", "--", "touch", "/tmp/go" })
+    support.pod_that("has ended", function(it) return it.status.phase == "Succeeded" or it.status.phase == "Failed" end)
+    local result = support.expect_status(1, support.lunapod { "run", large, "--run-id", "large" })
+    assert.equal("", result.out)
+    assert.truthy(result.err:find("(class result)", 1, true), result.err)
+  end)
+
   it("kill -9, the pod fails meanwhile: that is a failed try, not a second run of it (FND-4)", function()
     local failing = support.task [[arguments = { "trap 'exit 9' USR1; echo line 3; while :; do sleep 0.1; done" },]]
     local process = support.start_lunapod { "run", failing, "--run-id", "failed" }
