@@ -112,7 +112,7 @@ packages:
 check: packages ## Check suites, busted on every Lua that is here; needs no network
 	@$(MAKE) --no-print-directory check-core check-lua check-embed
 
-check-core: $(foreach c,$(filter tests/core/$(or $(LAYER),%)/%,$(CHECKS)),$(call check_program,$(c))) ## Check suites; LAYER=data: one layer's
+check-core: $(foreach c,$(filter tests/core/$(if $(LAYER),$(LAYER)/)%,$(CHECKS)),$(call check_program,$(c))) ## Check suites; LAYER=data: one layer's
 	@status=0; for t in $^; do CK_FORK=$${CK_FORK:-no} $(CHECK_PREFIX) $$t || status=1; done; exit $$status
 
 SPECS ?= tests/bindings tests/scripts

@@ -1,5 +1,5 @@
--- A helper for busted (make gcstress): full collections all the time, so that whatever a binding forgot to hold on to is
--- gone when it is touched next.
+-- A helper for busted (make gcstress): full collections all the time, so that whatever a binding forgot to hold on to
+-- is gone when it is touched next.
 local count = 0
 debug.sethook(function()
   count = count + 1
