@@ -180,9 +180,13 @@ static lpod_rc from_files(const lpod_config_options *options, const lpod_kubecon
     return lpod_config_in_cluster(options, config, err);
   }
   if (has_entries(kubeconfig) || given) return no_context(kubeconfig, NULL, err);
+  const char *outside = options->in_cluster == LPOD_NO ? "in_cluster is false" : "this is not inside a cluster";
+  const char *list = lpod_config_variable(options, "KUBECONFIG");
+  if (list && !kubeconfig->count)
+    return lpod_fail(err, LPOD_E_CONFIG, "no kubeconfig: KUBECONFIG names %s: No such file or directory; and %s", list,
+                     outside);
   return lpod_fail(err, LPOD_E_CONFIG,
-                   "no kubeconfig: none of --kubeconfig, KUBECONFIG, ~/.kube/config names a cluster, and %s",
-                   options->in_cluster == LPOD_NO ? "in_cluster is false" : "this is not inside a cluster");
+                   "no kubeconfig: none of --kubeconfig, KUBECONFIG, ~/.kube/config names a cluster, and %s", outside);
 }
 
 static lpod_rc choose(const lpod_config_options *options, lpod_kubeconfig *kubeconfig, lpod_config *config,

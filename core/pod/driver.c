@@ -13,7 +13,7 @@
 
 #define MERGE_PATCH "application/merge-patch+json"
 #define MESSAGE_MOST 4095u /* RES-8: of a termination message over 4,096 bytes the kubelet keeps only the end */
-#define LOG_SILENCE 60.0 /* L9 */
+#define LOG_SILENCE 60.0   /* L9 */
 
 static lpod_loop *loop_of(const lpod_driver *d) { return lpod_kube_loop(d->options.kube); }
 
@@ -308,6 +308,10 @@ static lpod_rc follow_by_name(lpod_driver *d, lpod_error *err) {
   return rc;
 }
 
+#define result_lost(err, ...) \
+  (lpod_fail(err, LPOD_E_LIMIT, __VA_ARGS__), snprintf((err)->error_class, sizeof(err)->error_class, "result"), \
+   LPOD_E_LIMIT)
+
 /* The result: out of a termination message that is here already, or by exec in the sidecar (RES-4, RES-8, RES-10). */
 static lpod_rc read_result(lpod_driver *d, lpod_error *err) {
   const lpod_pod *pod = lpod_machine_pod(d->machine);
@@ -324,6 +328,10 @@ static lpod_rc read_result(lpod_driver *d, lpod_error *err) {
     return d->reader ? LPOD_OK : err->rc;
   }
   size_t len = c ? strlen(c->message) : 0;
+  unsigned long long lost;
+  if (!message && len && sscanf(c->message, "LPOD %llu", &lost) == 1) { /* what a sidecar leaves of a large one */
+    return result_lost(err, "the result of %llu bytes was not read while its pod ran, and is lost", lost);
+  }
   size_t limit = message && d->result_limit > MESSAGE_MOST ? MESSAGE_MOST : d->result_limit;
   if (len > limit) {
     lpod_fail(err, LPOD_E_LIMIT, "the result has %zu bytes, more than the limit of %zu", len, limit);

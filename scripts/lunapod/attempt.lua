@@ -70,7 +70,7 @@ end
 function Attempt:line(text, container, time)
   local op = self.op
   self.tail = ((self.tail or "") .. text .. "\n"):sub(-LOG_TAIL)
-  if self.handle then self.handle:push_text(text .. "\n") end
+  if self.handle then self.handle:push_text(text .. "\n", container) end
   if op.progress_callback then self.scheduler:observe(op.progress_callback, text, container, time, self:pod()) end
   local it = { kind = "log", level = record.level(text), time = time, container = container, message = text }
   if op.log_formatter then

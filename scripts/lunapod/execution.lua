@@ -14,6 +14,7 @@ local execution = {}
 local DEFAULT_GRACE = 30 -- the cluster's, when the task gives none
 local BEYOND_GRACE = 30  -- how much longer a clean-up may take (design §6)
 local EVENTS_TIMEOUT = 5
+local INIT_LINES = 20
 
 --- Seconds that the killing of this task's pod may take.
 function execution.kill_limit(op)
@@ -63,6 +64,28 @@ function execution.last_events(op, attempt)
     }, op.log_events_on_failure)
   end
   return events
+end
+
+--- The end of the log of the init container that failed (INI-4): {container =, text =}; nil when none did.
+function execution.init_log(op, attempt)
+  local report = attempt:report()
+  for _, container in ipairs(report.containers or {}) do
+    if container.init and container.state == "terminated" and (container.exit_code or 0) ~= 0 then
+      local ok, text = attempt.scheduler:pcall(function()
+        local stream = assert(op:client():logs { namespace = report.namespace, pod = report.name,
+          container = container.name, tail_lines = INIT_LINES })
+        local lines = {}
+        repeat
+          local line = stream:next_line(EVENTS_TIMEOUT)
+          lines[#lines + 1] = line
+        until not line
+        stream:close()
+        return table.concat(lines, "\n")
+      end)
+      if not ok and errors.is_cancelled(text) then error(text, 0) end
+      return ok and text ~= "" and { container = container.name, text = text } or nil
+    end
+  end
 end
 
 -- ---- one try ----

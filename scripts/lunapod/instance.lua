@@ -165,7 +165,10 @@ function Instance:core_client(given)
   if not client then
     local err
     client, err = self.engine:client(wanted)
-    if not client then error(err, 0) end
+    if not client then
+      if err.kind == "parse" then err.kind = "api" end -- a broken kubeconfig is no fault of the script's
+      error(err, 0)
+    end
     self.clients[key] = client
   end
   return client

@@ -262,7 +262,8 @@ function Operator:cleanup(pod, remote_pod)
   local outcome = outcomes.build {
     task_id = self.task_id, report = attempt:report(), error = attempt.error, result = self.result,
     skip_codes = self.skip_on_exit_code,
-    events = events, pod = remote_pod, attempts = self.context and self.context.try_number, log = attempt.tail,
+    events = events, init_log = attempt.error and execution.init_log(self, attempt) or nil, pod = remote_pod,
+    attempts = self.context and self.context.try_number, log = attempt.tail,
   }
   self.outcome = outcome
   if outcome.error then error(outcome.error, 0) end

@@ -60,7 +60,7 @@ local function indented(text)
   return "  " .. text:gsub("%s+$", ""):gsub("\n", "\n    ")
 end
 
-local function message_of(task_id, state, err, report, events)
+local function message_of(task_id, state, err, report, events, init_log)
   local task = report.task or {}
   local exit_code = task.state == "terminated" and task.exit_code or nil
   local lines = {}
@@ -86,6 +86,10 @@ local function message_of(task_id, state, err, report, events)
   end
   if state == "failed" then
     for _, container in ipairs(report.containers or {}) do lines[#lines + 1] = "  " .. container_line(container) end
+  end
+  if init_log then
+    lines[#lines + 1] = ("  end of the log of init container %s:"):format(init_log.container)
+    lines[#lines + 1] = "    " .. init_log.text:gsub("\n", "\n    ")
   end
   if events and #events > 0 then
     lines[#lines + 1] = "  last events:"
@@ -122,7 +126,7 @@ function outcome.build(given)
       container = task.name, pod = pod, events = given.events, cause = err, task_id = given.task_id,
     }
     local said = { class = fields.class, reason = err.reason, message = err.message }
-    fields.message = message_of(given.task_id, state, said, report, given.events)
+    fields.message = message_of(given.task_id, state, said, report, given.events, given.init_log)
     it.error = core.error(fields)
   end
   return it

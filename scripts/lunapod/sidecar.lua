@@ -14,7 +14,11 @@ local MESSAGE = 4096
 
 local script = [[
 f=%s/return.json
-leave() { if [ -s "$f" ] && [ $(wc -c <"$f") -le %d ]; then cat "$f" >/dev/termination-log; fi; exit 0; }
+leave() {
+  if [ ! -s "$f" ]; then exit 0; fi
+  if [ $(wc -c <"$f") -le %d ]; then cat "$f"; else echo "LPOD $(wc -c <"$f")"; fi >/dev/termination-log
+  exit 0
+}
 trap leave INT
 trap 'end=$(( $(date +%%s) + %d ))' TERM
 while [ -z "$end" ] || [ $(date +%%s) -lt $end ]; do sleep 1 & wait $!; done

@@ -165,7 +165,7 @@ describe("lunapod", function()
     support.expect_status(1, elsewhere:wait()) -- its pod was deleted by somebody else
     assert.equal("", support.left())
     support.eventually(60, "no pod is listed", function()
-      return support.lunapod({ "ps" }).out:find("no pods of this installation", 1, true)
+      return support.lunapod({ "ps" }).err:find("no pods of this installation", 1, true)
     end)
   end)
 end)
