@@ -1,5 +1,6 @@
 -- Bad input that takes a server to notice: each gives one clear message on standard error's first line, the right exit
--- status, and leaves nothing in the cluster (issue's "Bad input"; ERR-2, E, TPL-5, V3, V4). The rest is in tests/scripts.
+-- status, and leaves nothing in the cluster (ERR-2, E, TPL-5, V3, V4). The rest is in
+-- tests/scripts.
 local cjson = require "cjson"
 local support = require "cluster.specs.support"
 
@@ -22,7 +23,8 @@ describe("bad input:", function()
 
   local config
   setup(function()
-    config = cjson.decode((assert(support.kubectl { "config", "view", "--raw", "--flatten", "--minify", "-o", "json" })))
+    config = cjson.decode((assert(support.kubectl { "config", "view", "--raw", "--flatten", "--minify", "-o",
+      "json" })))
   end)
 
   --- A kubeconfig that differs from the good one by what change(cluster, user) does.
@@ -35,8 +37,8 @@ describe("bad input:", function()
 
   it("a server whose certificate is not of that authority (X12)", function()
     local key, certificate = support.folder .. "/other.key", support.folder .. "/other.crt"
-    assert(os.execute(("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout %s -out %s -days 2 -subj /CN=other 2>/dev/null")
-      :format(key, certificate)))
+    assert(os.execute(("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+      .. "-keyout %s -out %s -days 2 -subj /CN=other 2>/dev/null"):format(key, certificate)))
     local line, result = refused(script(), with(function(cluster)
       cluster["certificate-authority-data"] = nil
       cluster["certificate-authority"] = certificate
@@ -75,12 +77,14 @@ describe("bad input:", function()
   end)
 
   it("a result that is not JSON: class result, where it is wrong, and the pod is gone (RES-4, V3)", function()
-    local line = refused(support.task [[arguments = { "echo '{\"a\": 1,}' > /airflow/xcom/return.json" }, do_xcom_push = true,]])
+    local line = refused(support.task [[arguments = { "echo '{\"a\": 1,}' > /airflow/xcom/return.json" },
+      do_xcom_push = true,]])
     says(line, "the result of pod task-", "not JSON", "(class result)")
   end)
 
   it("a result over the limit: class result, both sizes named (RES-5, V3)", function()
-    local line = refused(support.task [[arguments = { "head -c 5000 /dev/zero | tr '\\0' 1 > /airflow/xcom/return.json" },
+    local line = refused(support.task [[arguments = {
+      "head -c 5000 /dev/zero | tr '\\0' 1 > /airflow/xcom/return.json" },
       do_xcom_push = true, result_from = "sidecar", result_max = 4900,]])
     says(line, "5000", "4900", "(class result)")
   end)
@@ -93,7 +97,8 @@ describe("bad input:", function()
   end)
 
   it("a template that fails on a parameter of the command line: field, line and column, no values (TPL-5)", function()
-    local result = support.expect_status(2, support.lunapod { "run", support.task [[arguments = { "echo {{ params.secret.deeper.still }}" }]],
+    local result = support.expect_status(2, support.lunapod { "run", support.task [[arguments = {
+      "echo {{ params.secret.deeper.still }}" }]],
       "-p", "secret=TOPSECRET" })
     assert.equal("", result.out)
     says(result.err, "arguments[1]:1:")

@@ -1,4 +1,5 @@
--- The command line against a cluster: options that say where a pod goes and what it carries, records, dry-run, ps, clean
+-- The command line against a cluster: options that say where a pod goes and what it carries, records, dry-run, ps,
+-- clean
 -- (issue's item 4, DRY-1, DRY-2, KIL-6, design §6). What needs no cluster is in tests/scripts.
 local cjson = require "cjson"
 local support = require "cluster.specs.support"
@@ -11,7 +12,8 @@ describe("lunapod", function()
 
   it("tells about itself, and refuses what it does not know with 2", function()
     local help = support.expect_status(0, support.lunapod { "--help" })
-    for _, word in ipairs { "run", "dry-run", "ps", "clean", "--version", "--namespace", "--kubeconfig", "--context", "--instance" } do
+    for _, word in ipairs { "run", "dry-run", "ps", "clean", "--version", "--namespace", "--kubeconfig", "--context",
+      "--instance" } do
       assert.truthy(help.out:find(word, 1, true), word)
     end
     assert.equal("", help.err)
@@ -20,7 +22,8 @@ describe("lunapod", function()
       assert.truthy(run.out:find(word, 1, true), word)
     end
     assert.truthy(support.expect_status(0, support.lunapod { "--version" }).out:find "^lunapod %d+%.%d+%.%d+[%w.-]*\n$")
-    for _, words in ipairs { {}, { "fly" }, { "run" }, { "run", "--sideways", "a.lua" }, { "run", "no-such-file.lua" } } do
+    for _, words in ipairs { {}, { "fly" }, { "run" }, { "run", "--sideways", "a.lua" }, { "run",
+      "no-such-file.lua" } } do
       local result = support.expect_status(2, support.lunapod(words))
       assert.equal("", result.out)
       assert.truthy(result.err:find "^lunapod: ", result.err)
@@ -64,7 +67,8 @@ describe("lunapod", function()
       task:execute()
       print(lunapod.params.text, lunapod.params.list[2], lunapod.run_id, lunapod.dag_id, arg[1], arg[2])
     ]])
-    local result = support.expect_status(0, support.lunapod({ "-n", namespace, "run", script, "-p", "text=a=b", "-p", "list:=[1,20]",
+    local result = support.expect_status(0, support.lunapod({ "-n", namespace, "run", script, "-p", "text=a=b", "-p",
+      "list:=[1,20]",
       "--flow", "nightly", "--run-id", "2024-05-01", "--instance", support.instance .. "-b", "--", "-p", "rest" }))
     assert.equal("[base] a=b 21 2024-05-01\n", result.err)
     assert.equal("a=b\t20\t2024-05-01\tnightly\t-p\trest\n", result.out)
@@ -83,19 +87,23 @@ describe("lunapod", function()
     local config = assert(support.kubectl { "config", "view", "--raw", "--flatten", "--minify", "-o", "json" })
     local tree = cjson.decode(config)
     local one = tree.contexts[1]
-    tree.contexts = { { name = "broken", context = { cluster = "none", user = "none" } }, { name = "good", context = one.context } }
+    tree.contexts = { { name = "broken", context = { cluster = "none", user = "none" } }, { name = "good",
+      context = one.context } }
     tree["current-context"] = "broken"
     local path = support.file(cjson.encode(tree), "other-kubeconfig")
     local script = support.task [[arguments = { "echo here" }]]
-    local result = support.expect_status(0, support.lunapod({ "run", "--kubeconfig", path, "--context", "good", script },
+    local result = support.expect_status(0, support.lunapod({ "run", "--kubeconfig", path, "--context", "good",
+      script },
       { env = { KUBECONFIG = "/no/such/file" } }))
     assert.equal("[base] here\n", result.err)
   end)
 
   it("-o ndjson: each line of standard output is a record; print goes to standard error (design §4)", function()
-    local script = support.task([[arguments = { "echo ERROR: first; echo 'WARN second'; echo \"third \\\"quoted\\\"\"" },]],
+    local script = support.task([[arguments = {
+      "echo ERROR: first; echo 'WARN second'; echo \"third \\\"quoted\\\"\"" },]],
       [[task:execute() print "from the script" io.write "written\n"]])
-    local result = support.expect_status(0, support.lunapod { "run", "-o", "ndjson", script, "--flow", "f", "--run-id", "r" })
+    local result = support.expect_status(0, support.lunapod { "run", "-o", "ndjson", script, "--flow", "f", "--run-id",
+      "r" })
     local logs, kinds = {}, {}
     for _, line in ipairs(support.lines(result.out)) do
       local record = cjson.decode(line)
@@ -133,7 +141,8 @@ describe("lunapod", function()
     assert.truthy(wrong.err:find "^lunapod: [^\n]*:1: my own mistake\n", wrong.err)
   end)
 
-  it("ps lists this installation's pods with their owners; clean deletes those of engines that ended (KIL-6)", function()
+  it("ps lists this installation's pods with their owners; clean deletes those of engines that ended (KIL-6)",
+    function()
     local script = support.task [[arguments = { "echo runs; sleep 600" }]]
     local first = support.start_lunapod { "run", script, "--run-id", "orphan" }
     first:until_said "[base] runs"
@@ -157,7 +166,8 @@ describe("lunapod", function()
     assert.truthy(cleaned.out:find '^pod "task%-%w+" deleted %(task task, %d+s old%)\n$', cleaned.out)
     assert.truthy(cleaned.err:find("1 pod of other machines left", 1, true), cleaned.err)
     support.eventually(60, "the first is gone", function() return #support.pods() == 2 end)
-    assert.truthy(support.expect_status(0, support.lunapod { "clean", "--all" }).out:find '^pod "task%-%w+" deleted[^\n]*\n$')
+    assert.truthy(support.expect_status(0, support.lunapod { "clean",
+      "--all" }).out:find '^pod "task%-%w+" deleted[^\n]*\n$')
     support.eventually(60, "the third is gone", function() return #support.pods() == 1 end)
     assert.equal("", support.expect_status(0, support.lunapod { "clean", "--all" }).out)
     second:signal "INT"

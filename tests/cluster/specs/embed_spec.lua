@@ -44,7 +44,8 @@ describe("embedded", function()
   end
 
   it("in C, with a poll loop and a Lua state", function()
-    local result = support.expect_status(0, support.start({ programs .. "poll_lua", "examples/embed/c/pods.lua" }):wait())
+    local result = support.expect_status(0, support.start({ programs .. "poll_lua",
+      "examples/embed/c/pods.lua" }):wait())
     assert.truthy(result.out:find "^20 pods ran\n", result.out)
     judge("poll_lua", result.out)
   end)
@@ -66,7 +67,8 @@ spec:
   end
 
   it("in C without Lua: the log, and the container's exit status", function()
-    local result = support.expect_status(0, support.start({ programs .. "plain", manifest "echo one; echo two" }):wait())
+    local result = support.expect_status(0, support.start({ programs .. "plain",
+      manifest "echo one; echo two" }):wait())
     assert.truthy(result.out:find("one\n", 1, true) and result.out:find("two\n", 1, true), result.out)
     support.expect_status(7, support.start({ programs .. "plain", manifest "exit 7" }):wait())
     none_left()

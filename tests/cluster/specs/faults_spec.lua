@@ -17,7 +17,8 @@ end
 
 --- A pod that writes numbered lines for `seconds` seconds, ten a second.
 local function writer(seconds)
-  return task(([[arguments = { "i=0; while [ $i -lt %d ]; do i=$((i+1)); echo line $i; sleep 0.1; done" },]]):format(seconds * 10))
+  return task(([[arguments = {
+    "i=0; while [ $i -lt %d ]; do i=$((i+1)); echo line $i; sleep 0.1; done" },]]):format(seconds * 10))
 end
 
 local function fails(script, seconds)
@@ -25,7 +26,8 @@ local function fails(script, seconds)
 end
 
 local function says(result, ...)
-  for _, part in ipairs { ... } do assert.truthy(result.err:find(part, 1, true), part .. " is not in:\n" .. result.err) end
+  for _, part in ipairs { ... } do assert.truthy(result.err:find(part, 1, true), part .. " is not in:\n" .. result.err)
+    end
 end
 
 describe("a fault:", function()
@@ -52,7 +54,8 @@ describe("a fault:", function()
       numbered(support.expect_status(0, process:wait(180)), 120)
     end)
 
-    it("the API server is away while the container ends: its last lines and its end are read afterwards (M17)", function()
+    it("the API server is away while the container ends: its last lines and its end are read afterwards (M17)",
+      function()
       finally(function() support.cluster "up" end)
       local process = support.start_lunapod { "run", writer(4) }
       process:until_said "[base] line 20\n"
@@ -71,7 +74,8 @@ describe("a fault:", function()
     local process = support.start_lunapod { "run", task [[arguments = { "echo runs; sleep 600" }]] }
     process:until_said "[base] runs\n"
     local pod = support.pods()[1]
-    assert(support.kubectl { "delete", "pod", pod.metadata.name, "-n", pod.metadata.namespace, "--grace-period=0", "--force" })
+    assert(support.kubectl { "delete", "pod", pod.metadata.name, "-n", pod.metadata.namespace, "--grace-period=0",
+      "--force" })
     local result = support.expect_status(1, process:wait())
     says(result, 'task "task" was lost', pod.metadata.name)
   end)
@@ -86,7 +90,8 @@ describe("a fault:", function()
     says(result, "[base] last words\n", "exit code 5")
   end)
 
-  it("an image that does not exist: class image, within seconds, with what the kubelet says (STA-5, X43, M23)", function()
+  it("an image that does not exist: class image, within seconds, with what the kubelet says (STA-5, X43, M23)",
+    function()
     local result = fails(task [[image = "busybox:no-such-tag"]], 60)
     says(result, "busybox:no-such-tag", "(class image)")
     assert.is_true(result.seconds < 30)
@@ -127,24 +132,29 @@ describe("a fault:", function()
   end)
 
   it("execution_timeout: class deadline, the pod is stopped (RTY-5, V6)", function()
-    local process = support.start_lunapod { "run", task [[arguments = { "echo runs; sleep 600" }, execution_timeout = 8,]] }
+    local process = support.start_lunapod { "run", task [[arguments = { "echo runs; sleep 600" },
+      execution_timeout = 8,]] }
     local result = support.expect_status(1, process:wait())
     says(result, "execution timeout", "deadline")
   end)
 
   it("a manifest that the server refuses: one error with the fields' paths, nothing created (X18)", function()
-    says(fails(task [[container_resources = { limits = { memory = "-1" } }]]), "spec.containers[0].resources.limits[memory]",
+    says(fails(task [[container_resources = { limits = { memory = "-1" } }]]),
+      "spec.containers[0].resources.limits[memory]",
       "(class config)")
-    says(fails(task [[volume_mounts = { { name = "nowhere", mountPath = "/x" } }]]), "spec.containers[0].volumeMounts[0].name")
+    says(fails(task [[volume_mounts = { { name = "nowhere", mountPath = "/x" } }]]),
+      "spec.containers[0].volumeMounts[0].name")
   end)
 
-  it("keep_pod leaves the pod, marked; without it the next run takes no marked pod (DEL-1, DEL-3, O33, FND-5)", function()
+  it("keep_pod leaves the pod, marked; without it the next run takes no marked pod (DEL-1, DEL-3, O33, FND-5)",
+    function()
     local script = task [[arguments = { "exit 1" }, on_finish_action = "keep_pod",]]
     fails(script)
     local function kept()
       local count = 0
       for _, pod in ipairs(support.pods()) do
-        if pod.metadata.labels.already_checked == "True" and not pod.metadata.deletionTimestamp then count = count + 1 end
+        if pod.metadata.labels.already_checked == "True" and not pod.metadata.deletionTimestamp then count = count + 1
+          end
       end
       return count
     end
@@ -161,7 +171,8 @@ describe("a fault:", function()
   end)
 
   it("skip_on_exit_code: skipped, status 0 (OUT-3)", function()
-    local result = support.expect_status(0, support.lunapod { "run", task([[arguments = { "exit 99" }, skip_on_exit_code = 99,]],
+    local result = support.expect_status(0, support.lunapod { "run", task([[arguments = { "exit 99" },
+      skip_on_exit_code = 99,]],
       "local result, outcome = task:execute() print(result, outcome.state)") })
     assert.equal("nil\tskipped\n", result.out)
   end)

@@ -1,4 +1,5 @@
--- What tasks ask of the API server, counted in its audit log (COST-1, M8): create, log and delete for each pod, and a share
+-- What tasks ask of the API server, counted in its audit log (COST-1, M8): create, log and delete for each pod, and
+-- a share
 -- of one watch; no list and no get. Only on our own cluster, as only there the audit log can be read.
 local core = require "lunapod.core"
 local support = require "cluster.specs.support"
@@ -31,13 +32,15 @@ describe("requests", function()
   end)
 
   it("without logs: 2 and one watch (COST-1)", function()
-    local requests = requests_of { "run", "-o", "ndjson", support.task [[arguments = { "echo hello" }, get_logs = false]] }
+    local requests = requests_of { "run", "-o", "ndjson", support.task [[arguments = { "echo hello" },
+      get_logs = false]] }
     assert.same({ ["create pods"] = 1, ["delete pods"] = 1, ["watch pods"] = 1 }, requests)
   end)
 
   it("with a result through the sidecar: 4 and one watch (COST-1, C4)", function()
     local requests = requests_of { "run", "-o", "ndjson", "examples/tasks/hello.lua" }
-    assert.same({ ["create pods"] = 1, ["get pods/log"] = 1, ["get pods/exec"] = 1, ["delete pods"] = 1, ["watch pods"] = 1 }, requests)
+    assert.same({ ["create pods"] = 1, ["get pods/log"] = 1, ["get pods/exec"] = 1, ["delete pods"] = 1,
+      ["watch pods"] = 1 }, requests)
   end)
 
   it("with a result in the termination message: 3 and one watch (RES-8, C1)", function()

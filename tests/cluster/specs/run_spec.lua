@@ -1,4 +1,5 @@
--- Running the examples as a person does: a pod from a script, a fan-out, a policy (issue's main road; COST-1, LOG-7, RES-4, RTY-2).
+-- Running the examples as a person does: a pod from a script, a fan-out, a policy (COST-1,
+-- LOG-7, RES-4, RTY-2).
 local support = require "cluster.specs.support"
 
 local example = function(name) return "examples/tasks/" .. name .. ".lua" end
@@ -15,14 +16,16 @@ describe("lunapod run", function()
 
   it("shows a line when the pod writes it, not when the pod ends (LOG-4)", function()
     local script = support.task [[
-      arguments = { "echo early; trap 'echo told; exit 0' TERM; i=0; while [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done; echo late" },
+      arguments = { "echo early; trap 'echo told; exit 0' TERM; i=0; "
+        .. "while [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done; echo late" },
     ]]
     local process = support.start_lunapod { "run", script }
     process:until_said "[base] early\n"
     local pod = support.pod_that("runs", function(it) return it.status.phase == "Running" end)
     assert.is_nil(pod.metadata.deletionTimestamp)
     assert.is_nil(process:err():find("late", 1, true))
-    assert(support.kubectl { "exec", pod.metadata.name, "-n", pod.metadata.namespace, "--", "sh", "-c", "kill -TERM 1" })
+    assert(support.kubectl { "exec", pod.metadata.name, "-n", pod.metadata.namespace, "--", "sh", "-c",
+      "kill -TERM 1" })
     process:until_said "[base] told\n"
     support.expect_status(0, process:wait())
   end)
@@ -78,7 +81,8 @@ describe("lunapod run", function()
   it("a failed task that nobody catches ends the program with 1, its error on standard error", function()
     local result = support.expect_status(1, support.lunapod { "run", support.task [[arguments = { "exit 3" }]] })
     assert.equal("", result.out)
-    assert.truthy(result.err:find('^lunapod: task "task": Pod task%-%w+ returned a failure%. Container base: exit code 3'), result.err)
+    assert.truthy(result.err:find('^lunapod: task "task": Pod task%-%w+ returned a failure%. Container base: exit '
+      .. "code 3"), result.err)
   end)
 
   it("an init container and an environment are the pod's; a numbered log comes whole and in order (V2)", function()

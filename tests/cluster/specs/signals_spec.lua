@@ -12,12 +12,14 @@ local PATIENT = [[arguments = { [=[
 
 local function running(process)
   process:until_said "[base] line 3\n"
-  return support.pod_that("runs", function(pod) return pod.status.phase == "Running" and not pod.metadata.deletionTimestamp end)
+  return support.pod_that("runs", function(pod) return pod.status.phase == "Running"
+    and not pod.metadata.deletionTimestamp end)
 end
 
 --- Tells the pod's own process something, past lunapod.
 local function tell(pod, signal)
-  assert(support.kubectl { "exec", pod.metadata.name, "-n", pod.metadata.namespace, "-c", "base", "--", "kill", "-" .. signal, "1" })
+  assert(support.kubectl { "exec", pod.metadata.name, "-n", pod.metadata.namespace, "-c", "base", "--", "kill", "-"
+    .. signal, "1" })
 end
 
 local function log_lines(text)
@@ -54,7 +56,7 @@ describe("a signal to lunapod run", function()
     assert.equal("", result.out)
     assert.truthy(result.err:find("lunapod: deleting 1 pod; once more ends at once and leaves it", 1, true)
       or result.err:find("lunapod: deleting 1 pod; once more ends at once and leaves them", 1, true), result.err)
-    assert.truthy(result.err:find("[base] told\n", 1, true), result.err) -- it had its grace, and its last words are there
+    assert.truthy(result.err:find("[base] told\n", 1, true), result.err) -- it had its grace
     gone(pod)
     if mark then
       assert.equal(1, #support.audit_lines(mark, "--verb", "delete", "--resource", "pods"))
@@ -109,7 +111,8 @@ describe("a signal to lunapod run", function()
     process:until_said "deleting 1 pod"
     process:signal "INT"
     local result = support.expect_status(130, process:wait(10))
-    assert.truthy(result.err:find("1 pod is left: " .. pod.metadata.namespace .. "/" .. pod.metadata.name, 1, true), result.err)
+    assert.truthy(result.err:find("1 pod is left: " .. pod.metadata.namespace .. "/" .. pod.metadata.name, 1, true),
+      result.err)
     support.kubectl { "delete", "pod", pod.metadata.name, "-n", pod.metadata.namespace, "--grace-period=0", "--force" }
   end)
 
@@ -133,7 +136,8 @@ describe("a signal to lunapod run", function()
     assert.equal(1, support.count(result.err, "[base] released\n"))
   end)
 
-  it("kill -9, the pod ends meanwhile: the next start takes its result and runs nothing again (FND-4, M18, X62)", function()
+  it("kill -9, the pod ends meanwhile: the next start takes its result and runs nothing again (FND-4, M18, X62)",
+    function()
     local process = support.start_lunapod { "run", script, "--run-id", "meanwhile" }
     local pod = running(process)
     process:signal "KILL"
@@ -153,14 +157,16 @@ describe("a signal to lunapod run", function()
     if mark then assert.same({}, support.audit_lines(mark, "--verb", "create", "--resource", "pods")) end
   end)
 
-  it("kill -9, the pod ends with a result too large to be left behind: an error of class result, never nil (RES-10, X41, V3)", function()
-    local large = support.task [[arguments = { "trap 'exit 0' TERM; while [ ! -e /tmp/go ]; do echo line 3; sleep 0.1; done; "
+  it("kill -9, the pod ends with a result too large to be left behind: an error, never nil (RES-10, X41, V3)", function()
+    local large = support.task [[arguments = {
+      "trap 'exit 0' TERM; while [ ! -e /tmp/go ]; do echo line 3; sleep 0.1; done; "
       .. "head -c 5000 /dev/zero | tr '\\0' 1 > /airflow/xcom/return.json" }, do_xcom_push = true,]]
     local process = support.start_lunapod { "run", large, "--run-id", "large" }
     local pod = running(process)
     process:signal "KILL"
     process:wait()
-    assert(support.kubectl { "exec", pod.metadata.name, "-n", pod.metadata.namespace, "-c", "base", "--", "touch", "/tmp/go" })
+    assert(support.kubectl { "exec", pod.metadata.name, "-n", pod.metadata.namespace, "-c", "base", "--", "touch",
+      "/tmp/go" })
     support.pod_that("has ended", function(it) return it.status.phase == "Succeeded" or it.status.phase == "Failed" end)
     local result = support.expect_status(1, support.lunapod { "run", large, "--run-id", "large" })
     assert.equal("", result.out)
@@ -176,10 +182,12 @@ describe("a signal to lunapod run", function()
     tell(pod, "USR1")
     support.pod_that("has failed", function(it) return it.status.phase == "Failed" end)
     local result = support.expect_status(1, support.lunapod { "run", failing, "--run-id", "failed" })
-    assert.truthy(result.err:find("Pod " .. pod.metadata.name .. " returned a failure. Container base: exit code 9", 1, true), result.err)
+    assert.truthy(result.err:find("Pod " .. pod.metadata.name .. " returned a failure. Container base: exit code 9", 1,
+      true), result.err)
   end)
 
-  it("two starts with one run id: the later one owns the pod, the earlier one ends as taken over (FND-8, X64)", function()
+  it("two starts with one run id: the later one owns the pod, the earlier one ends as taken over (FND-8, X64)",
+    function()
     local first = support.start_lunapod { "run", script, "--run-id", "two", "-o", "ndjson" }
     first:until_said('"message":"line 3"', 60, "out")
     local pod = support.pod_that("runs", function(it) return it.status.phase == "Running" end)

@@ -1,7 +1,8 @@
 -- What the acceptance specs share: programs under test are started as processes of their own, with files for their
 -- output, and awaited with a deadline; the cluster is asked through kubectl, and requests are counted in its audit log.
 -- Each spec file has an instance id and a state folder of its own, so that its pods are told apart and the user's state
--- is not touched. A spec file calls support.clean at its end. Waiting is always for a condition, never for time to pass.
+-- is not touched. A spec file calls support.clean at its end. Waiting is always for a condition, never for time to
+-- pass.
 local cjson = require "cjson"
 local system = require "system"
 
@@ -147,7 +148,8 @@ function support.start(words, options)
   -- The shell becomes the program: its id is the program's, and closing the pipe gives the program's own status.
   local pipe = assert(io.popen(("cd %s && echo $$ && exec %s <%s >%s 2>%s"):format(support.quote(support.root),
     command_line(all), support.quote(options.input or "/dev/null"), out, err), "r"))
-  local process = setmetatable({ pipe = pipe, out_path = out, err_path = err, started = system.monotime(), words = words },
+  local process = setmetatable({ pipe = pipe, out_path = out, err_path = err, started = system.monotime(),
+    words = words },
     Process)
   process.pid = assert(tonumber(pipe:read "*l"))
   return process
@@ -264,7 +266,8 @@ end
 function support.sweep()
   local names = support.left()
   if names ~= "" then
-    support.kubectl { "delete", "pods", "--all-namespaces", "-l", "lunapod_instance=" .. support.instance, "--grace-period=0", "--force" }
+    support.kubectl { "delete", "pods", "--all-namespaces", "-l", "lunapod_instance=" .. support.instance,
+      "--grace-period=0", "--force" }
   end
   return names
 end
@@ -278,7 +281,8 @@ end
 function support.requests_of(fn)
   local mark = support.cluster("audit", "mark"):gsub("%s", "")
   local result = fn()
-  return cjson.decode((support.cluster("audit", "count", "--agent", "lunapod", "--json", "--since", mark))), result, mark
+  return cjson.decode((support.cluster("audit", "count", "--agent", "lunapod", "--json", "--since", mark))), result,
+    mark
 end
 
 --- Audit events of those requests as tables.
@@ -292,7 +296,8 @@ end
 
 --- The end of a spec file: its pods and its folder go.
 function support.clean()
-  support.kubectl { "delete", "pods", "--all-namespaces", "-l", "lunapod_instance=" .. support.instance, "--grace-period=1",
+  support.kubectl { "delete", "pods", "--all-namespaces", "-l", "lunapod_instance=" .. support.instance,
+    "--grace-period=1",
     "--ignore-not-found", "--wait=true" }
   os.execute("rm -rf " .. support.quote(support.folder))
 end
