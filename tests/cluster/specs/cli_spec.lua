@@ -1,6 +1,6 @@
 -- The command line against a cluster: options that say where a pod goes and what it carries, records, dry-run, ps,
 -- clean
--- (issue's item 4, DRY-1, DRY-2, KIL-6, design §6). What needs no cluster is in tests/scripts.
+-- (DRY-1, DRY-2, KIL-6, design §6). What needs no cluster is in tests/scripts.
 local cjson = require "cjson"
 local support = require "cluster.specs.support"
 

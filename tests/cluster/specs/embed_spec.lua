@@ -1,5 +1,5 @@
 -- Embedding: the examples run 20 pods in a host's own loop while the host's timer keeps ticking, and no step of lunapod
--- takes 10 ms of CPU (issue's item 7; design §4). The longest gap is printed, not judged: that is the machine's matter.
+-- takes 10 ms of CPU (design §4). The longest gap is printed, not judged: that is the machine's matter.
 local support = require "cluster.specs.support"
 
 local function exists(path)

@@ -1,6 +1,6 @@
 -- The library without the program: execute in plain Lua, the client by itself, map's stop and continue, an
 -- instance's end
--- (issue's item 6 and "usable by itself"; design §4 and §6; R3, R7, W, L, EX5).
+-- (design §4 and §6; R3, R7, W, L, EX5).
 local support = require "cluster.specs.support"
 
 --- Runs a plain Lua script that begins with the library at hand.

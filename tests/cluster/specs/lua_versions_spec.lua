@@ -1,4 +1,4 @@
--- Each Lua that is built runs the example, by its own program and through `make run` (issue's items 4, 6 and 8).
+-- Each Lua that is built runs the example, by its own program and through `make run`.
 local support = require "cluster.specs.support"
 
 describe("examples/tasks/hello.lua", function()

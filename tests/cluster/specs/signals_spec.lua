@@ -1,5 +1,5 @@
 -- Signals and sudden death: who deletes the pods, who leaves them, and who takes them up again
--- (issue's item 5; KIL-4, KIL-5, FND-4, FND-8, DR-9, M18, X61, X62, V1, V2).
+-- (KIL-4, KIL-5, FND-4, FND-8, DR-9, M18, X61, X62, V1, V2).
 local cjson = require "cjson"
 local support = require "cluster.specs.support"
 
@@ -157,7 +157,7 @@ describe("a signal to lunapod run", function()
     if mark then assert.same({}, support.audit_lines(mark, "--verb", "create", "--resource", "pods")) end
   end)
 
-  it("kill -9, the pod ends with a result too large to be left behind: an error, never nil (RES-10, X41, V3)", function()
+  it("kill -9, the pod ends with a result too large to be left behind: an error, not nil (RES-10, X41, V3)", function()
     local large = support.task [[arguments = {
       "trap 'exit 0' TERM; while [ ! -e /tmp/go ]; do echo line 3; sleep 0.1; done; "
       .. "head -c 5000 /dev/zero | tr '\\0' 1 > /airflow/xcom/return.json" }, do_xcom_push = true,]]
