@@ -1,5 +1,5 @@
-/* Kubeconfig and in-cluster credentials: K1–K26, I1, I2, ACC-1 to ACC-4, EP1, EP2, T1, U37, X57, X58, and what a user gets
- * wrong. */
+/* Kubeconfig and in-cluster credentials: K1–K26, I1, I2, ACC-1 to ACC-4, EP1, EP2, T1, U37, X57, X58, and what a user
+ * gets wrong. */
 #include "folder.h"
 #include "kube/config.h"
 #include "suite.h"
