@@ -176,10 +176,11 @@ lpod_value *lpod_value_new_string(lpod_doc *doc, const char *text, size_t len) {
 
 static lpod_value *copy(lpod_doc *doc, const lpod_value *from, unsigned depth) {
   if (depth > LPOD_LIMIT_JSON_DEPTH) return NULL;
+  if (!from) return lpod_value_new(doc, LPOD_NULL);
   lpod_type type = lpod_value_type(from);
   lpod_value *to =
       type == LPOD_STRING ? lpod_value_new_string(doc, from->as.text, from->count) : lpod_value_new(doc, type);
-  if (!to || !from) return to;
+  if (!to) return NULL;
   to->line = from->line;
   to->boolean = from->boolean;
   if (type == LPOD_INT || type == LPOD_DOUBLE) to->as = from->as;
