@@ -257,12 +257,13 @@ end
 function Operator:cleanup(pod, remote_pod)
   local attempt = attempt_of(self, pod)
   local events = attempt.error and execution.last_events(self, attempt) or nil
+  local init_log = attempt.error and execution.init_log(self, attempt) or nil
   self:patch_already_checked(remote_pod)
   self:process_pod_deletion(remote_pod)
   local outcome = outcomes.build {
     task_id = self.task_id, report = attempt:report(), error = attempt.error, result = self.result,
     skip_codes = self.skip_on_exit_code,
-    events = events, init_log = attempt.error and execution.init_log(self, attempt) or nil, pod = remote_pod,
+    events = events, init_log = init_log, pod = remote_pod,
     attempts = self.context and self.context.try_number, log = attempt.tail,
   }
   self.outcome = outcome
