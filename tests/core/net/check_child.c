@@ -19,7 +19,7 @@ static void set_up(void) {
 }
 static void tear_down(void) {
   lpod_loop_free(loop);
-  ck_assert_int_eq(count_descriptors(), descriptors);
+  expect_descriptors(descriptors);
   ck_assert(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD); /* no zombie, no child */
 }
 

@@ -131,7 +131,7 @@ static void tear_down(fixture *f) {
   lpod_loop_free(f->loop);
   proxy_stop(f->proxy);
   server_stop(&f->server);
-  ck_assert_int_eq(count_descriptors(), f->descriptors);
+  expect_descriptors(f->descriptors);
 }
 static bool on_data(void *arg, const char *data, size_t len) {
   (void)data;

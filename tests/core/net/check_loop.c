@@ -38,7 +38,7 @@ static void set_up_real(void) {
 }
 static void tear_down(void) {
   lpod_loop_free(loop);
-  ck_assert_int_eq(count_descriptors(), descriptors);
+  expect_descriptors(descriptors);
 }
 
 /* ---- the heap ---- */

@@ -106,7 +106,7 @@ static void tear_down(fixture *f) {
   lpod_loop_step(f->loop, 0, NULL, NULL);
   lpod_loop_free(f->loop);
   server_stop(&f->server);
-  ck_assert_int_eq(count_descriptors(), f->descriptors);
+  expect_descriptors(f->descriptors);
 }
 static void on_open(void *arg, const char *protocol) {
   session *s = arg;

@@ -33,7 +33,7 @@ static inline void tear_down(fixture *f) {
   lpod_loop_step(f->loop, 0, NULL, NULL);
   lpod_loop_free(f->loop);
   server_stop(&f->server);
-  ck_assert_int_eq(count_descriptors(), f->descriptors);
+  expect_descriptors(f->descriptors);
 }
 
 typedef struct answer {
