@@ -51,7 +51,7 @@ struct lpod_machine {
   bool candidate; /* found, not claimed yet */
   bool adopted, gone, taken_over, verifying, verdict_read;
   char claimed_from[64]; /* engine label the claim rests on */
-  unsigned generation, tries, claims;
+  unsigned generation, tries, claims, result_tries;
 
   bool schedule_armed, start_armed, grace_armed, pull_transient;
   int64_t start_left, start_since; /* ns: what clock 2 has left, and since when it runs */

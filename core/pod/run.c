@@ -13,6 +13,8 @@
 #define GENERATIONS_MOST 100u
 #define GRACE_DEFAULT 30 /* the cluster's, when neither pod nor user says: only for how long a kill waits */
 #define GONE_EXTRA 30.0
+#define RESULT_TRIES 4u /* 7.5 s in all */
+#define RESULT_WAIT 0.5
 
 lpod_action *machine_do(lpod_machine *m, lpod_action_kind kind) {
   if (m->count == LPOD_RUN_ACTIONS) m->count--; /* cannot be: the room covers a feed that ends every log */
@@ -295,6 +297,8 @@ static void on_timer(lpod_machine *m) {
       machine_do(m, LPOD_DO_WARN)->text =
           "the pod is deleted but still there (a finalizer, or its node does not answer): not waited for any longer";
     }
+  } else if (timer == LPOD_TIMER_RESULT) {
+    if (m->step == STEP_RESULT) machine_do(m, LPOD_DO_RESULT);
   } else if (timer == LPOD_TIMER_DEADLINE) {
     if (m->reached >= LPOD_PHASE_ENDED || machine_task_over(m)) return;
     char text[256];
@@ -452,6 +456,7 @@ static void on_cancel(lpod_machine *m) {
   }
   if (m->step == STEP_RESULT) {
     machine_do(m, LPOD_DO_DROP_RESULT);
+    if (m->result_tries) machine_disarm(m, LPOD_TIMER_RESULT);
     m->step = STEP_NONE;
   }
   m->cancelling = m->reached < LPOD_PHASE_CLEANED;
@@ -467,6 +472,18 @@ static void on_answered(lpod_machine *m, lpod_step step, const char *what) {
   if (m->step != step) return;
   m->step = STEP_NONE;
   if (m->in->error) machine_do(m, LPOD_DO_WARN)->text = what; /* DEL-4, DEL-8: no error here changes the verdict */
+}
+
+/* A sidecar that is just ending takes no command any more, and what it leaves behind is not told yet. The watch brings
+ * that within a second (M14); then it is read from there (X40, X41, RES-10). */
+static bool result_again(lpod_machine *m) {
+  const lpod_error *error = m->in->error;
+  if (!error || m->gone || m->result_tries >= RESULT_TRIES) return false;
+  bool passing = error->rc == LPOD_E_CONNECT ||
+                 (error->rc == LPOD_E_API && (error->code == 400 || error->code == 404 || error->code >= 500));
+  if (!passing) return false;
+  machine_arm(m, LPOD_TIMER_RESULT, RESULT_WAIT * (1u << m->result_tries++));
+  return true;
 }
 
 size_t lpod_machine_feed(lpod_machine *m, const lpod_input *input, lpod_action *actions) {
@@ -503,7 +520,7 @@ size_t lpod_machine_feed(lpod_machine *m, const lpod_input *input, lpod_action *
   case LPOD_IN_LOG_OPEN: machine_log_open(m, input->index); break;
   case LPOD_IN_LOG_END: machine_log_end(m, input->index, input->error); break;
   case LPOD_IN_RESULT:
-    if (m->step != STEP_RESULT) break;
+    if (m->step != STEP_RESULT || result_again(m)) break;
     m->step = STEP_NONE;
     if (input->error) machine_fail(m, input->error); /* after the task's own failure, that one stays (RES-7) */
     break;

@@ -53,8 +53,8 @@ typedef enum lpod_run_timer {
   LPOD_TIMER_START,    /* STA-3 */
   LPOD_TIMER_GRACE,    /* of a waiting reason, STA-5 */
   LPOD_TIMER_DEADLINE, /* RTY-5 */
-  LPOD_TIMER_VERDICT,  /* pod ended or gone, but not its container's state: read it (X53) */
   LPOD_TIMER_GONE,     /* how long a kill waits for the pod to go (DEL-7) */
+  LPOD_TIMER_RESULT,   /* read the result again (X40, X41) */
   LPOD_TIMER_LOG,      /* + index: open the log again, or stop waiting for the watch (L7) */
   LPOD_RUN_TIMERS = LPOD_TIMER_LOG + LPOD_RUN_LOGS,
 } lpod_run_timer;

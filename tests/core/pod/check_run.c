@@ -311,6 +311,36 @@ START_TEST(test_kill_while_the_mark_is_under_way_waits_for_its_answer) {
 }
 END_TEST
 
+START_TEST(test_a_sidecar_that_is_just_ending_is_asked_again_X40_X41_RES_10) {
+  static const char *const waits[] = {"+result:0.5", "+result:1", "+result:2", "+result:4"};
+  settings.has_result = true;
+  running();
+  see("phase=Running base=exit:0");
+  log_end(0, false);
+  advance(LPOD_PHASE_RESULT);
+  for (int i = 0; i < 4; i++) {
+    feed_error(LPOD_IN_RESULT, LPOD_E_API, 500, "InternalError");
+    EXPECT(waits[i]);
+    timer(LPOD_TIMER_RESULT);
+    EXPECT("result");
+  }
+  feed_error(LPOD_IN_RESULT, LPOD_E_API, 500, "InternalError");
+  EXPECT("result!InternalError");
+}
+END_TEST
+
+START_TEST(test_kill_between_two_readings_of_the_result) {
+  settings.has_result = true;
+  running();
+  see("phase=Running base=exit:0");
+  log_end(0, false);
+  advance(LPOD_PHASE_RESULT);
+  feed_error(LPOD_IN_RESULT, LPOD_E_API, 404, "NotFound");
+  feed((lpod_input){.kind = LPOD_IN_CANCEL, .grace = -1});
+  EXPECT("drop -result delete");
+}
+END_TEST
+
 START_TEST(test_a_result_that_cannot_be_read_fails_RES_5) {
   settings.has_result = true;
   running();
@@ -403,6 +433,8 @@ int main(void) {
   ADD(kill_does_not_wait_for_ever_DEL_7);
   ADD(kill_while_the_result_is_read);
   ADD(kill_while_the_mark_is_under_way_waits_for_its_answer);
+  ADD(a_sidecar_that_is_just_ending_is_asked_again_X40_X41_RES_10);
+  ADD(kill_between_two_readings_of_the_result);
   ADD(a_result_that_cannot_be_read_fails_RES_5);
   ADD(random_inputs);
   suite_add_tcase(suite, tests);

@@ -18,8 +18,8 @@ static lpod_error last_error;
 static const char *const base_log[] = {"base", NULL};
 
 static inline const char *timer_name(unsigned timer) {
-  static const char *const names[] = {"create",  "schedule", "start", "grace", "deadline",
-                                      "verdict", "gone",     "log0",  "log1",  "log2"};
+  static const char *const names[] = {"create", "schedule", "start", "grace", "deadline",
+                                      "gone",   "result",   "log0",  "log1",  "log2"};
   return timer < 10 ? names[timer] : "?";
 }
 
