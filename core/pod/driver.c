@@ -329,10 +329,10 @@ static lpod_rc read_result(lpod_driver *d, lpod_error *err) {
   }
   size_t len = c ? strlen(c->message) : 0;
   unsigned long long lost;
-  if (!message && c->exit_code != 0) /* killed: it left nothing, and not because there was nothing (V3) */
+  if (!message && c && c->exit_code != 0) /* killed: it left nothing, and not because there was nothing (V3) */
     return result_lost(err, "the result was not read before container %s ended (exit code %d), and is lost",
                        d->result_container, c->exit_code);
-  if (!message && len && sscanf(c->message, "LPOD %llu", &lost) == 1) { /* what a sidecar leaves of a large one */
+  if (!message && c && sscanf(c->message, "LPOD %llu", &lost) == 1) { /* what a sidecar leaves of a large one */
     return result_lost(err, "the result of %llu bytes was not read while its pod ran, and is lost", lost);
   }
   size_t limit = message && d->result_limit > MESSAGE_MOST ? MESSAGE_MOST : d->result_limit;
