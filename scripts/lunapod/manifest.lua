@@ -35,7 +35,7 @@ end
 
 --- A value with its templates filled in (TPL); texts are parsed once per operator (TPL-10). undefined: the operator's
 -- unless given.
-local function render(op, name, value, context, undefined)
+function manifest.render(op, name, value, context, undefined)
   if not is_template(value) then return value end
   op.parsed = op.parsed or {}
   return engine().render_value(value, context, {
@@ -53,9 +53,10 @@ local function rendered(op, context)
     local value = op[name]
     if value ~= nil and not (type(value) == "function" and not parameters.is_name(name)) then
       if context then
-        values[name] = render(op, name, value, context)
+        values[name] = manifest.render(op, name, value, context)
       else
-        values[name] = render(op, name, value, { params = op.params or {}, task_id = op.task_id }, "lenient")
+        local known = { params = op.params or {}, task_id = op.task_id }
+        values[name] = manifest.render(op, name, value, known, "lenient")
       end
     end
   end
@@ -75,7 +76,7 @@ end
 
 local function pod_of_file(op, path, context)
   local text = read_file(path)
-  if context then text = render(op, path, text, context) end
+  if context then text = manifest.render(op, path, text, context) end
   local documents, err = core.yaml.decode(text, path)
   if not documents then error(err, 0) end
   if #documents ~= 1 then errors.usage("%s: expected exactly one Pod, found %d documents", path, #documents) end
@@ -98,7 +99,8 @@ end
 
 -- ---- steps on the merged pod ----
 
-local function container_name(op)
+--- The name of the task's container (BLD-4).
+function manifest.container_name(op)
   return op.base_container_name or op.BASE_CONTAINER_NAME or "base"
 end
 
@@ -185,10 +187,10 @@ function manifest.build(op, context, cluster)
   if op.secrets and op.secrets[1] == nil and next(op.secrets) ~= nil then
     errors.usage('parameter "secrets": expected a list, got a map')
   end
-  local pod = reconcile.pods(base_pod(op, values, context), fields.pod(values, container_name(op)), op.merge)
-  pod = finished(pod)
+  local own = fields.pod(values, manifest.container_name(op))
+  local pod = finished(reconcile.pods(base_pod(op, values, context), own, op.merge))
   pod.metadata = pod.metadata or core.object {}
-  pod.spec.containers[1].name = container_name(op) -- MRG-13
+  pod.spec.containers[1].name = manifest.container_name(op) -- MRG-13
   name_pod(op, values, pod)
   pod.metadata.namespace = pod.metadata.namespace or connection.namespace
   for i, it in ipairs(op.secrets or {}) do
@@ -205,73 +207,6 @@ function manifest.build(op, context, cluster)
   check_containers(pod)
   add_labels(pod, context, cluster)
   return finished(pod)
-end
-
--- ---- what the core needs to run it ----
-
---- Names of the containers to follow (LOG-1), in the order of the spec; unknown ones are left out and returned second.
-local function containers_to_follow(op, pod)
-  local names, all, unknown = {}, {}, {}
-  local function enter(containers, wanted, fallback)
-    local here = {}
-    for _, container in ipairs(containers or {}) do
-      if container.name ~= sidecar.NAME then
-        here[container.name] = true
-        all[#all + 1] = container.name
-      end
-    end
-    if wanted == nil then wanted = fallback end
-    if wanted == true then
-      for name in pairs(here) do names[name] = true end
-    else
-      for _, name in ipairs(type(wanted) == "table" and wanted or { wanted }) do
-        if here[name] then names[name] = true elseif name then unknown[#unknown + 1] = tostring(name) end
-      end
-    end
-  end
-  enter(pod.spec.initContainers, op.init_container_logs)
-  enter(pod.spec.containers, op.container_logs, container_name(op))
-  local out = {}
-  for _, name in ipairs(all) do
-    if names[name] then out[#out + 1] = name end
-  end
-  return out, unknown
-end
-
-local ON_FINISH = {
-  delete_pod = "delete",
-  delete_succeeded_pod = "delete_succeeded",
-  delete_active_pod = "delete_active",
-  keep_pod = "keep",
-}
-
---- Options of the core's run for this pod. cluster as for build.
-function manifest.run_options(op, pod, context, cluster)
-  local instance = cluster and cluster.instance
-  local reattach = context and instance and op.reattach_on_restart ~= false
-  local look = reattach and context.has_history and (context.try_number or 1) == 1
-  local result = op.do_xcom_push and (op.result_from or "sidecar") or "none"
-  return {
-    manifest = pod,
-    exact_name = op.random_name_suffix == false,
-    attempt = reattach and naming.attempt(context, instance) or nil,
-    find = look and naming.find_selector(context, instance,
-      op.labels and fields.pod({ labels = render(op, "labels", op.labels, context) }, "base").metadata.labels) or nil,
-    find_run = look and naming.run_selector(context, instance) or nil,
-    container = container_name(op),
-    logs = op.get_logs ~= false and containers_to_follow(op, pod) or {},
-    log_prefix = op.container_name_log_prefix_enabled ~= false,
-    result_from = result,
-    result_limit = op.result_max,
-    start_timeout = op.startup_timeout_seconds,
-    schedule_timeout = op.schedule_timeout_seconds,
-    deadline = op.execution_timeout,
-    grace = op.termination_grace_period,
-    on_finish = ON_FINISH[op.on_finish_action or "delete_pod"],
-    create_tries = op.api_retries,
-    create_wait_min = op.api_retry_wait_min,
-    create_wait_max = op.api_retry_wait_max,
-  }
 end
 
 return manifest

@@ -12,6 +12,7 @@ local handles = require "lunapod.handle"
 local manifest = require "lunapod.manifest"
 local outcomes = require "lunapod.outcome"
 local parameters = require "lunapod.parameters"
+local run_options = require "lunapod.run_options"
 
 local Operator = {
   BASE_CONTAINER_NAME = "base",
@@ -165,7 +166,7 @@ end
 local function begin(self, request, context)
   if self.attempt then return self.attempt end
   local client = self:client().core
-  local options = manifest.run_options(self.operator or self, request, context, cluster_of(self, context))
+  local options = run_options.of(self.operator or self, request, context, cluster_of(self, context))
   if self.deadline_left then options.deadline = self.deadline_left end
   local attempt, err = attempts.new {
     op = self, instance = self.instance, client = client, context = context, options = options, handle = self.handle,

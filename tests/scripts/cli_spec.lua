@@ -139,9 +139,9 @@ describe("the program", function()
 
     it("has a flow id and a made-up run id of its own", function()
       run_script(task .. "op:execute()", "--flow", "nightly")
-      local context = fake.runs[1].options.context
-      assert.equal("nightly", context.dag_id)
-      assert.matches("^%d+T%d+%-%w+$", context.run_id)
+      local labels = fake.runs[1].options.manifest.metadata.labels
+      assert.equal("nightly", labels.dag_id)
+      assert.matches("^%d+T%d+%-%w+$", labels.run_id)
       assert.is_false(lunapod.default.run_id_given)
     end)
 

@@ -2,6 +2,7 @@
 -- dropping what is empty.
 local core = require "lunapod.core"
 local manifest = require "lunapod.manifest"
+local run_options = require "lunapod.run_options"
 local parameters = require "lunapod.parameters"
 local secret = require "lunapod.secret"
 
@@ -304,7 +305,7 @@ end)
 describe("options of a run", function()
   local function options(given, of)
     local op = operator(given)
-    return manifest.run_options(op, manifest.build(op, of or context, cluster), of or context, cluster)
+    return run_options.of(op, manifest.build(op, of or context, cluster), of or context, cluster)
   end
   it("look for earlier pods only where there can be some (FND-9)", function()
     assert.is_nil(options({}).find)

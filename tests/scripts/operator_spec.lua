@@ -75,8 +75,9 @@ describe("a task", function()
       lives { {} }
       lunapod.params.b = "program"
       lunapod.params.c = "program"
-      task { params = { a = "task", b = "task", c = "task" } }:execute { params = { c = "call" } }
-      assert.same({ a = "task", b = "program", c = "call" }, fake.runs[1].options.context.params)
+      local arguments = { "{{ params.a }} {{ params.b }} {{ params.c }}" }
+      task { arguments = arguments, params = { a = "task", b = "task", c = "task" } }:execute { params = { c = "call" } }
+      assert.same({ "task program call" }, fake.runs[1].options.manifest.spec.containers[1].args)
     end)
   end)
 
@@ -258,8 +259,9 @@ describe("a task", function()
       assert.equal("succeeded", outcome.state)
       assert.equal(3, outcome.attempts)
       assert.equal(14400, fake.clock)
-      assert.same({ "1", "2", "3" }, { fake.runs[1].options.attempt, fake.runs[2].options.attempt,
-        fake.runs[3].options.attempt })
+      local numbers = {}
+      for i, run in ipairs(fake.runs) do numbers[i] = run.options.manifest.metadata.labels.try_number end
+      assert.same({ "1", "2", "3" }, numbers)
     end)
 
     it("defaults: none, and 300 s between (RTY-2)", function()
@@ -297,7 +299,7 @@ describe("a task", function()
       local images = {}
       failure(task().execute, task { retries = 2, retry = function(_, attempt) return { wait = 1,
         with = { image = "big:" .. attempt } } end })
-      for i, run in ipairs(fake.runs) do images[i] = run.options.op.image end
+      for i, run in ipairs(fake.runs) do images[i] = run.options.manifest.spec.containers[1].image end
       assert.same({ "busybox:1", "big:1", "big:2" }, images)
     end)
 
@@ -344,7 +346,7 @@ describe("a task", function()
       local attempts = {}
       local _, outcome = task { retry = function(_, attempt) attempts[#attempts + 1] = attempt return 0 end }:execute()
       assert.same({ 3 }, attempts)
-      assert.equal("4", fake.runs[2].options.attempt)
+      assert.equal("4", fake.runs[2].options.manifest.metadata.labels.try_number)
       assert.equal("succeeded", outcome.state)
     end)
   end)
@@ -384,7 +386,7 @@ describe("a task", function()
       op:execute()
       first:wait()
       local by_run = {}
-      for _, run in ipairs(fake.runs) do by_run[#by_run + 1] = tostring(run.options.context.call) end
+      for _, run in ipairs(fake.runs) do by_run[#by_run + 1] = tostring(run.options.manifest.metadata.labels.lunapod_call) end
       table.sort(by_run)
       assert.same({ "2", "nil" }, by_run)
       assert.is_nil(first.op and rawget(first, "context"))
@@ -463,7 +465,7 @@ describe("a task", function()
     end)
 
     it("tries of one operator that run at once do not mix", function()
-      fake.pods = function(options) return { run = 1, result = tostring(options.context.map_index) } end
+      fake.pods = function(options) return { run = 1, result = options.manifest.metadata.labels.map_index } end
       local op = task { do_xcom_push = true }
       assert.same({ n = 3, 0, 1, 2 }, lunapod.map({ 1, 2, 3 }, function() return op:execute() end))
     end)

@@ -343,7 +343,6 @@ function fake.install()
     return fake.engine
   end
   package.loaded["lunapod.core"] = core
-  require("tests.scripts.support.stand_ins")()
   return require "lunapod"
 end
 

@@ -1,0 +1,81 @@
+--- What the core needs to run a task's pod, beside the manifest: how to find an earlier one, which logs to follow, where
+-- the result is, limits and what becomes of the pod. Pure, as the manifest is.
+
+local fields = require "lunapod.fields"
+local manifest = require "lunapod.manifest"
+local naming = require "lunapod.naming"
+local sidecar = require "lunapod.sidecar"
+
+local run_options = {}
+
+--- Names of the containers to follow (LOG-1), in the order of the spec; unknown ones are left out and returned second.
+local function containers_to_follow(op, pod)
+  local names, all, unknown = {}, {}, {}
+  local function enter(containers, wanted, fallback)
+    local here = {}
+    for _, container in ipairs(containers or {}) do
+      if container.name ~= sidecar.NAME then
+        here[container.name] = true
+        all[#all + 1] = container.name
+      end
+    end
+    if wanted == nil then wanted = fallback end
+    if wanted == true then
+      for name in pairs(here) do names[name] = true end
+    else
+      for _, name in ipairs(type(wanted) == "table" and wanted or { wanted }) do
+        if here[name] then names[name] = true elseif name then unknown[#unknown + 1] = tostring(name) end
+      end
+    end
+  end
+  enter(pod.spec.initContainers, op.init_container_logs)
+  enter(pod.spec.containers, op.container_logs, manifest.container_name(op))
+  local out = {}
+  for _, name in ipairs(all) do
+    if names[name] then out[#out + 1] = name end
+  end
+  return out, unknown
+end
+
+local ON_FINISH = {
+  delete_pod = "delete",
+  delete_succeeded_pod = "delete_succeeded",
+  delete_active_pod = "delete_active",
+  keep_pod = "keep",
+}
+
+--- The task's own labels, as they are in the pod.
+local function labels_of(op, context)
+  if not op.labels then return nil end
+  return fields.pod({ labels = manifest.render(op, "labels", op.labels, context) }, "base").metadata.labels
+end
+
+--- Options of the core's run for this pod. cluster as for manifest.build.
+function run_options.of(op, pod, context, cluster)
+  local instance = cluster and cluster.instance
+  local reattach = context and instance and op.reattach_on_restart ~= false
+  local look = reattach and context.has_history and (context.try_number or 1) == 1
+  local result = op.do_xcom_push and (op.result_from or "sidecar") or "none"
+  return {
+    manifest = pod,
+    exact_name = op.random_name_suffix == false,
+    attempt = reattach and naming.attempt(context, instance) or nil,
+    find = look and naming.find_selector(context, instance, labels_of(op, context)) or nil,
+    find_run = look and naming.run_selector(context, instance) or nil,
+    container = manifest.container_name(op),
+    logs = op.get_logs ~= false and containers_to_follow(op, pod) or {},
+    log_prefix = op.container_name_log_prefix_enabled ~= false,
+    result_from = result,
+    result_limit = op.result_max,
+    start_timeout = op.startup_timeout_seconds,
+    schedule_timeout = op.schedule_timeout_seconds,
+    deadline = op.execution_timeout,
+    grace = op.termination_grace_period,
+    on_finish = ON_FINISH[op.on_finish_action or "delete_pod"],
+    create_tries = op.api_retries,
+    create_wait_min = op.api_retry_wait_min,
+    create_wait_max = op.api_retry_wait_max,
+  }
+end
+
+return run_options
