@@ -9,6 +9,8 @@ LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 CC ?= cc
 B ?= build
+# One spelling of each folder: an absolute name of one below this would leave its header dependencies unseen.
+override B := $(patsubst $(CURDIR)/%,%,$(abspath $(B)))
 
 PACKAGES := libuv libcurl yaml-0.1 openssl
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wvla

@@ -393,6 +393,15 @@ static int l_engine_cancel(lua_State *L) {
   return 1;
 }
 
+static int l_engine_hold(lua_State *L) {
+  int64_t id = lpod_lua_check_integer(L, 2);
+  bool held = lua_isnone(L, 3) || lua_toboolean(L, 3);
+  OPEN_ENGINE(self);
+  lpod_hold(self->engine, (lpod_id)id, held);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 static int signal_number(lua_State *L) {
   const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
   for (size_t i = 0; i < SIGNAL_COUNT; i++)
@@ -458,6 +467,7 @@ void lpod_lua_open_engine(lua_State *L) {
       {"want_lines", l_engine_want_lines},
       {"timer", l_engine_timer},
       {"cancel", l_engine_cancel},
+      {"hold", l_engine_hold},
       {"watch_signals", l_engine_watch_signals},
       {"now", l_engine_now},
       {"id", l_engine_id},

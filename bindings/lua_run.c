@@ -10,7 +10,7 @@ typedef struct run_handle {
 } run_handle;
 
 static const char *const result_sources[] = {"none", "sidecar", "termination_message", NULL};
-static const char *const finishes[] = {"delete", "delete_succeeded", "delete_active", "keep", NULL};
+static const char *const finishes[] = {"delete", "delete_succeeded", "delete_active", "keep", "abandon", NULL};
 
 static void release_run(lpod_lua_handle *handle) {
   run_handle *self = (run_handle *)handle;
@@ -55,6 +55,27 @@ static const lpod_waiting_rule *rules_option(lua_State *L) {
   return rules;
 }
 
+/* core.waiting_rules(): the shipped ones as a new list, to be changed and given back as an option. */
+static int l_waiting_rules(lua_State *L) {
+  lua_newtable(L);
+  int count = 0;
+  for (const lpod_waiting_rule *rule = lpod_run_waiting_rules(); rule->reason; rule++) {
+    lua_createtable(L, 0, 4);
+    lua_pushstring(L, rule->reason);
+    lua_setfield(L, -2, "reason");
+    if (rule->message) {
+      lua_pushstring(L, rule->message);
+      lua_setfield(L, -2, "message");
+    }
+    lua_pushnumber(L, rule->grace);
+    lua_setfield(L, -2, "grace");
+    lua_pushstring(L, rule->error_class);
+    lua_setfield(L, -2, "class");
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
 int lpod_lua_new_run(lua_State *L) {
   static const lpod_lua_option known[] = {
       {"manifest", LPOD_LUA_OTHER, 0},
@@ -75,6 +96,7 @@ int lpod_lua_new_run(lua_State *L) {
       {"waiting_rules", LPOD_LUA_OTHER, 0},
       {"grace", LPOD_LUA_INT64, offsetof(lpod_run_options, grace)},
       {"on_finish", LPOD_LUA_OTHER, 0},
+      {"wait_for_pod", LPOD_LUA_BOOL, offsetof(lpod_run_options, wait_for_pod)},
       {"create_tries", LPOD_LUA_UNSIGNED, offsetof(lpod_run_options, create_tries)},
       {"create_wait_min", LPOD_LUA_SECONDS, offsetof(lpod_run_options, create_wait_min)},
       {"create_wait_max", LPOD_LUA_SECONDS, offsetof(lpod_run_options, create_wait_max)},
@@ -129,6 +151,20 @@ static int l_run_cancel(lua_State *L) {
   OPEN_RUN(self);
   lpod_error err = LPOD_ERROR_INIT;
   return lpod_lua_answer(L, lpod_run_cancel(self->run, grace, &err), &err);
+}
+
+/* run:adopt(pod or nil) */
+static int l_run_adopt(lua_State *L) {
+  const lpod_value *pod = NULL;
+  lpod_error err = LPOD_ERROR_INIT;
+  lpod_rc rc = LPOD_OK;
+  if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
+  OPEN_RUN(self);
+  lpod_lua_owned *owned = lpod_lua_own(L);
+  if (lua_istable(L, 2)) rc = lpod_lua_to_doc(L, 2, 0, owned, &pod, &err);
+  if (!rc) rc = lpod_run_adopt(self->run, pod, &err);
+  lpod_lua_release(owned);
+  return lpod_lua_answer(L, rc, &err);
 }
 
 static int l_run_detach(lua_State *L) {
@@ -263,6 +299,7 @@ void lpod_lua_open_run(lua_State *L) {
       {"id", l_run_id},
       {"advance", l_run_advance},
       {"cancel", l_run_cancel},
+      {"adopt", l_run_adopt},
       {"detach", l_run_detach},
       {"set_on_finish", l_run_set_on_finish},
       {"report", l_run_report},
@@ -271,4 +308,6 @@ void lpod_lua_open_run(lua_State *L) {
       {NULL, NULL},
   };
   lpod_lua_class(L, LPOD_LUA_RUN, methods, l_run_close);
+  lua_pushcfunction(L, l_waiting_rules);
+  lua_setfield(L, -2, "waiting_rules");
 }

@@ -89,6 +89,8 @@ typedef struct operation {
   lpod_log *log;
   lpod_exec *exec;
   char *container;
+  bool stamps; /* a log's lines carry their time */
+  bool tail;   /* the last read of a log that lagged */
 } operation;
 
 static void free_operation(operation *o) {
@@ -106,6 +108,8 @@ static void end_operation(lpod_operation *op) {
   free_operation(o);
 }
 
+static void hold_operation(lpod_operation *op, bool held);
+
 static operation *new_operation(lpod_client *client, lpod_error *err) {
   operation *o = calloc(1, sizeof *o);
   if (!o) {
@@ -113,6 +117,7 @@ static operation *new_operation(lpod_client *client, lpod_error *err) {
     return NULL;
   }
   o->op.client = client;
+  o->op.hold = hold_operation;
   return o;
 }
 
@@ -259,15 +264,30 @@ lpod_id lpod_client_watch(lpod_client *client, const lpod_watch_request *request
 
 static void on_log_open(void *arg) { emit(arg, (lpod_event){.kind = LPOD_EVENT_OPEN}); }
 
+static void note_gap(operation *o) {
+  static const char gap[] = "possible gap in the log: lines may be missing here";
+  emit(o, (lpod_event){.kind = LPOD_EVENT_WARNING, .text = gap, .len = sizeof gap - 1});
+}
+
 static void on_block(void *arg, const lpod_log_block *block) {
   operation *o = arg;
+  if (block->gap) note_gap(o);
+  for (size_t i = 0; !o->stamps && i < block->count; i++) block->lines[i].time = INT64_MIN;
   engine_emit_doc(o->op.client->engine, &(lpod_event){.kind = LPOD_EVENT_OUTPUT, .id = o->op.id, .name = o->container},
                   NULL, block);
 }
 
 static void on_log_end(void *arg, const lpod_error *error) {
   operation *o = arg;
+  if (!error && !o->tail && lpod_log_lagged(o->log)) {
+    o->tail = true;
+    if (lpod_log_open(o->log, false, NULL) == LPOD_OK) return;
+  }
   lpod_log_flush(o->log);
+  if (error && o->tail) { /* the stream itself ended cleanly */
+    note_gap(o);
+    error = NULL;
+  }
   lpod_log *log = o->log;
   o->log = NULL;
   conclude(o, (lpod_event){.error = error});
@@ -283,6 +303,7 @@ lpod_id lpod_client_logs(lpod_client *client, const lpod_log_request *request, l
   operation *o = new_operation(client, err);
   if (!o) return 0;
   o->container = lpod_text_copy(r.container);
+  o->stamps = r.timestamps;
   lpod_log_options l = {
       .ns = r.namespace_ ? r.namespace_ : client->ns,
       .pod = r.pod,
@@ -290,9 +311,9 @@ lpod_id lpod_client_logs(lpod_client *client, const lpod_log_request *request, l
       .prefix = r.prefix,
       .follow = r.follow,
       .previous = r.previous,
-      .plain = !r.timestamps,
       .since = r.since,
       .tail_lines = r.tail_lines > 0 ? r.tail_lines : -1,
+      .own = true,
       .on_open = on_log_open,
       .on_block = on_block,
       .on_end = on_log_end,
@@ -343,6 +364,19 @@ lpod_id lpod_client_exec(lpod_client *client, const lpod_exec_request *request, 
   };
   o->exec = lpod_exec_start(client->kube, &e, err);
   return enter(o, o->exec != NULL);
+}
+
+/* ---- a reader that cannot keep up (L15) ---- */
+
+static void hold_operation(lpod_operation *op, bool held) {
+  operation *o = LPOD_CONTAINER(op, operation, op);
+  lpod_error err = LPOD_ERROR_INIT;
+  if (o->watch) lpod_watch_hold(o->watch, held);
+  if (o->exec) lpod_exec_hold(o->exec, held);
+  if (o->log && held)
+    lpod_log_hold(o->log);
+  else if (o->log && lpod_log_release(o->log, &err))
+    on_log_end(o, &err);
 }
 
 static lpod_exec *exec_of(lpod_engine *engine, lpod_id id, lpod_error *err) {

@@ -28,12 +28,20 @@ void engine_emit_doc(lpod_engine *engine, const lpod_event *event, lpod_doc *doc
 
 void engine_emit(lpod_engine *engine, const lpod_event *event) { engine_emit_doc(engine, event, NULL, NULL); }
 
+static void set_hold(lpod_operation *op, unsigned why, bool on) {
+  unsigned before = op->holds;
+  op->holds = on ? before | why : before & ~why;
+  if (op->hold && !before != !op->holds) op->hold(op, op->holds != 0);
+}
+
 lpod_id engine_add(lpod_engine *engine, lpod_operation *op, void (*end)(lpod_operation *op)) {
   op->engine = engine;
   op->end = end;
   op->id = ++engine->last_id;
   lpod_list_add(&engine->operations, &op->link);
-  return op->id;
+  lpod_id id = op->id;
+  if (engine->full) set_hold(op, ENGINE_HOLD_QUEUE, true);
+  return id;
 }
 
 void engine_remove(lpod_operation *op) { lpod_list_remove(&op->link); }
@@ -93,6 +101,17 @@ int lpod_engine_fd(const lpod_engine *engine) { return lpod_loop_fd(engine->loop
 
 int lpod_engine_timeout(const lpod_engine *engine) { return engine->queue.count ? 0 : lpod_loop_timeout(engine->loop); }
 
+/* What nobody takes is not added to without limit: streams are given up, and gone on with when half is taken (M2). */
+static void bound_queue(lpod_engine *engine) {
+  bool full = engine->queue.bytes >= (engine->full ? LPOD_LIMIT_LOG_ENGINE / 2 : LPOD_LIMIT_LOG_ENGINE);
+  if (full == engine->full) return;
+  engine->full = full;
+  for (lpod_link *l = engine->operations.next, *next; l != &engine->operations; l = next) {
+    next = l->next;
+    set_hold(LPOD_CONTAINER(l, lpod_operation, link), ENGINE_HOLD_QUEUE, full);
+  }
+}
+
 lpod_rc lpod_engine_step(lpod_engine *engine, int timeout_ms, bool *interrupted, lpod_error *err) {
   bool ignored;
   if (!interrupted) interrupted = &ignored;
@@ -101,8 +120,7 @@ lpod_rc lpod_engine_step(lpod_engine *engine, int timeout_ms, bool *interrupted,
     engine->queue.lost = false;
     return lpod_nomem(err);
   }
-  /* Log text that nobody takes is not added to: what is not read stays with the server (M2). */
-  if (engine->queue.log_bytes >= LPOD_LIMIT_LOG_ENGINE) return LPOD_OK;
+  bound_queue(engine);
   return lpod_loop_step(engine->loop, engine->queue.count ? 0 : timeout_ms, interrupted, err);
 }
 
@@ -197,13 +215,23 @@ lpod_id lpod_engine_timer(lpod_engine *engine, double seconds, lpod_error *err) 
   return engine_add(engine, &t->op, end_timer);
 }
 
-void lpod_cancel(lpod_engine *engine, lpod_id id) {
-  lpod_queue_drop(&engine->queue, id);
+static lpod_operation *operation_of(const lpod_engine *engine, lpod_id id) {
   for (lpod_link *l = engine->operations.next; l != &engine->operations; l = l->next) {
     lpod_operation *op = LPOD_CONTAINER(l, lpod_operation, link);
-    if (op->id != id) continue;
-    lpod_list_remove(&op->link);
-    op->end(op);
-    return;
+    if (op->id == id) return op;
   }
+  return NULL;
+}
+
+void lpod_hold(lpod_engine *engine, lpod_id id, bool held) {
+  lpod_operation *op = operation_of(engine, id);
+  if (op) set_hold(op, ENGINE_HOLD_READER, held);
+}
+
+void lpod_cancel(lpod_engine *engine, lpod_id id) {
+  lpod_queue_drop(&engine->queue, id);
+  lpod_operation *op = operation_of(engine, id);
+  if (!op) return;
+  lpod_list_remove(&op->link);
+  op->end(op);
 }

@@ -15,12 +15,18 @@ typedef struct lpod_operation {
   lpod_engine *engine;
   struct lpod_client *client;             /* NULL for timers; the client's end is the operation's */
   void (*end)(struct lpod_operation *op); /* stop it and free it; no event follows */
+  /* Stop reading what it brings, or go on; may end it. NULL: it brings a bounded amount. */
+  void (*hold)(struct lpod_operation *op, bool held);
+  unsigned holds; /* why it is held: */
 } lpod_operation;
+
+enum { ENGINE_HOLD_READER = 1, ENGINE_HOLD_QUEUE = 2 };
 
 struct lpod_engine {
   unsigned refs;
   lpod_loop *loop;
   lpod_queue queue;
+  bool full; /* too much waits in the queue: streams are held */
   lpod_id last_id;
   lpod_link operations;
   char id[27];       /* random; value of lunapod_engine */

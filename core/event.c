@@ -1,9 +1,10 @@
 /* The event queue: copies what the engine's callbacks say, gives it out in order, and drops what was cancelled. One
- * allocation an event for text and lines together, errors apart as they are rare and large. To stop reading logs when
- * too much waits is engine.c's affair, by the counts kept here.
- * Invariant: count and log_bytes are those of the events that wait; the one handed out is in neither. */
+ * allocation an event for text and lines together, errors apart as they are rare and large. To stop reading when too
+ * much waits is engine.c's affair, by the counts kept here.
+ * Invariant: count and bytes are those of the events that wait; the one handed out is in neither. */
 #include "event.h"
 
+#include "data/doc.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@ typedef struct queued {
   lpod_event event;
   lpod_doc *doc;
   lpod_error *error;
-  size_t log_bytes;
+  size_t bytes;
   char memory[];
 } queued;
 
@@ -66,8 +67,9 @@ void lpod_queue_add(lpod_queue *queue, const lpod_event *event, lpod_doc *doc, c
   q->event.line_count = count;
   q->event.error = error;
   q->event.value = doc ? lpod_doc_root(doc) : NULL;
-  if (event->kind == LPOD_EVENT_OUTPUT) q->log_bytes = len;
-  queue->log_bytes += q->log_bytes;
+  if (event->kind == LPOD_EVENT_OUTPUT) q->bytes = len + lines_size;
+  if (event->kind == LPOD_EVENT_WATCH && doc) q->bytes = doc->bytes;
+  queue->bytes += q->bytes;
   queue->count++;
   lpod_list_add(&queue->events, &q->link);
 }
@@ -75,7 +77,7 @@ void lpod_queue_add(lpod_queue *queue, const lpod_event *event, lpod_doc *doc, c
 static void unlink_queued(lpod_queue *queue, queued *q) {
   lpod_list_remove(&q->link);
   queue->count--;
-  queue->log_bytes -= q->log_bytes;
+  queue->bytes -= q->bytes;
 }
 
 const lpod_event *lpod_queue_take(lpod_queue *queue) {

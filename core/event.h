@@ -9,8 +9,8 @@
 typedef struct lpod_queue {
   lpod_link events;
   struct queued *current; /* handed out, freed by the next take */
-  size_t count, log_bytes;
-  bool lost; /* an event could not be kept: out of memory */
+  size_t count, bytes;    /* bytes: text of logs and execs, objects of watches */
+  bool lost;              /* an event could not be kept: out of memory */
 } lpod_queue;
 
 void lpod_queue_init(lpod_queue *queue);

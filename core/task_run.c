@@ -47,6 +47,11 @@ static void end_run(lpod_operation *op) {
   run->driver = NULL;
 }
 
+static void hold_run(lpod_operation *op, bool held) {
+  lpod_run *run = LPOD_CONTAINER(op, lpod_run, op);
+  if (run->driver) lpod_driver_hold(run->driver, held);
+}
+
 lpod_rc lpod_run_new(lpod_client *client, const lpod_run_options *options, lpod_run **out, lpod_error *err) {
   lpod_run_options o;
   lpod_error local = LPOD_ERROR_INIT;
@@ -78,6 +83,7 @@ lpod_rc lpod_run_new(lpod_client *client, const lpod_run_options *options, lpod_
   }
   run->refs = 1;
   run->client = lpod_client_ref(client);
+  run->op.hold = hold_run;
   engine_add(client->engine, &run->op, end_run);
   *out = run;
   return LPOD_OK;
@@ -115,6 +121,12 @@ lpod_rc lpod_run_cancel(lpod_run *run, int64_t grace, lpod_error *err) {
   lpod_driver_cancel(run->driver, grace);
   lpod_loop_touch(run->client->engine->loop);
   return LPOD_OK;
+}
+
+lpod_rc lpod_run_adopt(lpod_run *run, const lpod_value *pod, lpod_error *err) {
+  lpod_error local = LPOD_ERROR_INIT;
+  if (!run->driver) return let_go(err);
+  return lpod_driver_adopt(run->driver, pod, err ? err : &local);
 }
 
 void lpod_run_detach(lpod_run *run) {

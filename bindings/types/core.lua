@@ -132,6 +132,8 @@ function engine:want_lines(id, yes) end
 ---@return integer? id, lunapod.core.error?
 function engine:timer(seconds) end
 function engine:cancel(id) end
+--- Read no more of this log, watch, exec or run's log, or (false) go on: what was read still comes.
+function engine:hold(id, held) end
 ---@param names string[] "INT", "TERM", …; {} ends it
 function engine:watch_signals(names) end
 ---@return number
@@ -243,11 +245,16 @@ function client:close() end
 ---@field start_timeout? number
 ---@field deadline? number
 ---@field grace? integer                default: the cluster's
----@field on_finish? "delete"|"delete_succeeded"|"delete_active"|"keep"
+---@field on_finish? "delete"|"delete_succeeded"|"delete_active"|"keep"|"abandon"
+---@field wait_for_pod? boolean
 ---@field create_tries? integer
 ---@field create_wait_min? number
 ---@field create_wait_max? number
 ---@field waiting_rules? {reason: string, message?: string, grace?: number, class?: string}[]
+
+--- The waiting rules as shipped (STA-5), a new list: what the option waiting_rules is when it is not given.
+---@return {reason: string, message?: string, grace: number, class: string}[]
+function core.waiting_rules() end
 
 ---@class lunapod.core.run
 local run = {}
@@ -260,6 +267,9 @@ function run:id() end
 function run:advance(phase) end
 ---@param grace? integer default: the options'
 function run:cancel(grace) end
+--- Take up this pod (with uid and resourceVersion) instead of what was found; nil: none. Before "created".
+---@param pod? table
+function run:adopt(pod) end
 function run:detach() end
 function run:set_on_finish(on_finish) end
 --- lpod_report as a table, same field names (namespace for namespace_); empty texts and unknown times are absent, a

@@ -408,6 +408,7 @@ static void send_now(lpod_kube_call *call) {
       .ceiling = call->request.ceiling,
       .timeout = timeout > 0 ? nanoseconds(timeout) : 0,
       .idle = call->request.idle > 0 ? nanoseconds(call->request.idle) : 0,
+      .own = call->request.own,
       .on_open = on_http_open,
       .on_data = call->request.on_data ? on_http_data : NULL,
       .on_done = on_http_done,
@@ -495,6 +496,10 @@ lpod_kube_call *lpod_kube_start(lpod_kube *kube, const lpod_kube_request *reques
 
 void lpod_kube_cancel(lpod_kube_call *call) {
   if (call) free_call(call);
+}
+
+void lpod_kube_pause(lpod_kube_call *call, bool paused) {
+  if (call->http_call) lpod_http_pause(call->http_call, paused);
 }
 
 /* ---- access for streams of other kinds ---- */

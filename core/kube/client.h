@@ -48,6 +48,7 @@ typedef struct lpod_kube_request {
   const char *what;             /* "create pod default/x", for messages; NULL: method and target */
   double timeout;               /* seconds for one try; 0 = 60 (T2), negative = none (streams) */
   double idle;                  /* seconds without a byte; 0 = none */
+  bool own;                     /* on a connection of its own, so that it can be paused */
   double budget;                /* seconds for all tries; 0 = 300; negative = one try only */
   unsigned sends;               /* most tries that reach the server; 0 = 5 for a create (CRT-2), no cap for others */
   double wait_first, wait_most; /* seconds of back-off; 0 = 0.5 and 30 */
@@ -65,7 +66,8 @@ typedef struct lpod_kube_request {
 
 /* Strings and body are copied. on_done never runs inside this function. */
 lpod_kube_call *lpod_kube_start(lpod_kube *kube, const lpod_kube_request *request, lpod_error *err);
-void lpod_kube_cancel(lpod_kube_call *call); /* no callback follows; NULL is fine */
+void lpod_kube_cancel(lpod_kube_call *call);             /* no callback follows; NULL is fine */
+void lpod_kube_pause(lpod_kube_call *call, bool paused); /* of own calls: see lpod_http_pause */
 
 /* For streams of other kinds (exec): calls ready with the transport and the Authorization value (NULL: none) once they
  * are known, never inside this function. Cancel by lpod_kube_access_cancel before ready ran. */

@@ -18,7 +18,7 @@ struct lpod_exec {
   lpod_websocket *ws;
   lpod_exec_frames frames;
   lpod_buf waiting; /* stdin written before it is open */
-  bool close_waiting, refreshed;
+  bool close_waiting, refreshed, held;
   int version; /* 0: not open yet */
   lpod_timer timer;
 };
@@ -44,6 +44,11 @@ static void end(lpod_exec *exec, int exit_code, lpod_error *error) {
 
 void lpod_exec_cancel(lpod_exec *exec) {
   if (exec) free_exec(exec);
+}
+
+void lpod_exec_hold(lpod_exec *exec, bool held) {
+  exec->held = held;
+  if (exec->ws) lpod_websocket_hold(exec->ws, held);
 }
 
 static void time_is_up(void *arg) {
@@ -207,7 +212,10 @@ static void on_ready(void *arg, lpod_http *http, const char *authorization, cons
                                                            .on_end = on_end,
                                                            .arg = exec},
                                  &told);
-  if (!exec->ws) end(exec, -1, &told);
+  if (!exec->ws)
+    end(exec, -1, &told);
+  else if (exec->held)
+    lpod_websocket_hold(exec->ws, true);
 }
 
 /* ---- start ---- */

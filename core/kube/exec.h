@@ -30,6 +30,8 @@ lpod_rc lpod_exec_write(lpod_exec *exec, const void *data, size_t len,
 lpod_rc lpod_exec_close_stdin(lpod_exec *exec,
                               lpod_error *err); /* v4 cannot: LPOD_E_USAGE once open, and
                                                  * when asked for before, the exec ends with it (EX4) */
-void lpod_exec_cancel(lpod_exec *exec);         /* no callback follows; also from inside on_output and on_open */
+/* Read no more, or go on: what is not read waits in the network, and then in the command (L15). */
+void lpod_exec_hold(lpod_exec *exec, bool held);
+void lpod_exec_cancel(lpod_exec *exec); /* no callback follows; also from inside on_output and on_open */
 
 #endif

@@ -26,7 +26,7 @@ typedef struct seen_stamp {
 } seen_stamp;
 
 struct lpod_log_parser {
-  bool plain, skipping;              /* skipping: the rest of a cut line */
+  bool skipping;                     /* the rest of a cut line */
   bool resuming, overlap, fresh_gap; /* overlap: the last line was seen again; fresh_gap: not yet told in a block */
   lpod_log_marks marks;
   int64_t since;
@@ -44,10 +44,9 @@ struct lpod_log_parser {
   size_t count, room;
 };
 
-lpod_log_parser *lpod_log_parser_new(const char *prefix, bool plain) {
+lpod_log_parser *lpod_log_parser_new(const char *prefix) {
   lpod_log_parser *parser = calloc(1, sizeof *parser);
   if (!parser) return NULL;
-  parser->plain = plain;
   parser->marks.last = INT64_MIN;
   parser->since = INT64_MIN;
   parser->prefix = lpod_text_copy(prefix ? prefix : "");
@@ -71,6 +70,7 @@ void lpod_log_parser_free(lpod_log_parser *parser) {
 }
 
 const lpod_log_marks *lpod_log_parser_marks(const lpod_log_parser *parser) { return &parser->marks; }
+void lpod_log_parser_doubt(lpod_log_parser *parser) { parser->marks.gap = parser->fresh_gap = true; }
 void lpod_log_parser_since(lpod_log_parser *parser, int64_t since) { parser->since = since; }
 
 /* ---- what was seen ---- */
@@ -84,7 +84,7 @@ void lpod_log_parser_resume(lpod_log_parser *parser) {
   lpod_buf_clear(&parser->carry);
   parser->skipping = parser->overlap = parser->marks.gap = parser->fresh_gap = false;
   parser->unseen = 0;
-  parser->resuming = !parser->plain && parser->known;
+  parser->resuming = parser->known > 0;
   for (uint32_t i = 0; i < parser->known; i++) {
     parser->recent[i].unseen = parser->recent[i].count;
     parser->unseen += parser->recent[i].count;
@@ -220,7 +220,6 @@ static lpod_rc put(lpod_log_parser *parser, int64_t time, const char *text, size
 }
 
 static lpod_rc take_line(lpod_log_parser *parser, const char *text, size_t len, lpod_error *err) {
-  if (parser->plain) return put(parser, INT64_MIN, text, len, err);
   size_t used;
   int64_t time = read_stamp(parser, text, len, &used);
   if (time != INT64_MIN) {

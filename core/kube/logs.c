@@ -1,12 +1,14 @@
 /* Follows one container's log: asks, feeds the parser, hands blocks over (L1, L2, L4, M11). Leaves lines, stamps and
  * what was seen to log_parser.c, and the meaning of an end to the owner. Invariants: at most one stream; the marker
  * survives every close, so that a line is given out once whatever happens to streams; a bound on unread bytes is kept
- * by the owner, who closes and opens again (M2). */
+ * by the owner, who holds and releases (M2). */
 #include "logs.h"
 #include "../base/limits.h"
 #include "../base/text.h"
 #include <stdio.h>
 #include <stdlib.h>
+
+#define ROTATION (10 * LPOD_NS_PER_S) /* how often a kubelet looks at the size of logs */
 
 struct lpod_log {
   lpod_kube *kube;
@@ -14,6 +16,9 @@ struct lpod_log {
   char *path, *what, *container;
   lpod_log_parser *parser;
   lpod_kube_call *call;
+  bool held, owed;  /* owed: a stream waits for the release; its kind: */
+  bool follow, own; /* the last stream's; own: on a connection that can be paused */
+  int64_t held_since;
   bool *gone;         /* set when the log is closed or freed during a callback */
   lpod_error problem; /* why on_data ended the stream */
 };
@@ -23,7 +28,35 @@ void lpod_log_close(lpod_log *log) {
   log->gone = NULL;
   lpod_kube_cancel(log->call);
   log->call = NULL;
+  log->owed = false;
 }
+
+void lpod_log_hold(lpod_log *log) {
+  if (log->held) return;
+  log->held = true;
+  log->held_since = lpod_loop_now(lpod_kube_loop(log->kube));
+  if (!log->call) return;
+  if (log->own) {
+    lpod_kube_pause(log->call, true);
+    return;
+  }
+  lpod_log_close(log);
+  log->owed = true;
+  log->own = log->options.own;
+}
+
+lpod_rc lpod_log_release(lpod_log *log, lpod_error *err) {
+  if (!log->held) return LPOD_OK;
+  log->held = false;
+  if (log->owed) return lpod_log_open(log, log->follow, err);
+  if (!log->call) return LPOD_OK;
+  /* The kubelet goes from the end of the file it reads to the newest one, whatever was rotated away between (L8). */
+  if (lpod_loop_now(lpod_kube_loop(log->kube)) - log->held_since >= ROTATION) lpod_log_parser_doubt(log->parser);
+  lpod_kube_pause(log->call, false);
+  return LPOD_OK;
+}
+
+bool lpod_log_lagged(const lpod_log *log) { return log->own; }
 
 void lpod_log_free(lpod_log *log) {
   if (!log) return;
@@ -102,7 +135,7 @@ static lpod_rc log_target(const lpod_log *log, bool follow, lpod_buf *target, lp
   if (!rc) rc = lpod_target_query(target, "container", log->container, err);
   if (!rc) rc = lpod_target_query(target, "follow", follow ? "true" : NULL, err);
   if (!rc) rc = lpod_target_query(target, "previous", log->options.previous ? "true" : NULL, err);
-  if (!rc) rc = lpod_target_query(target, "timestamps", log->options.plain ? NULL : "true", err);
+  if (!rc) rc = lpod_target_query(target, "timestamps", "true", err);
   return rc ? rc : add_window(log, target, err);
 }
 
@@ -110,6 +143,9 @@ lpod_rc lpod_log_open(lpod_log *log, bool follow, lpod_error *err) {
   lpod_error scratch = LPOD_ERROR_INIT;
   if (!err) err = &scratch;
   lpod_log_close(log);
+  log->follow = follow;
+  log->owed = log->held;
+  if (log->held) return LPOD_OK;
   lpod_error_clear(&log->problem);
   lpod_log_parser_resume(log->parser);
   lpod_buf target = LPOD_BUF_INIT(LPOD_LIMIT_HEADERS);
@@ -125,6 +161,7 @@ lpod_rc lpod_log_open(lpod_log *log, bool follow, lpod_error *err) {
                                                      .what = log->what,
                                                      .timeout = -1,
                                                      .idle = log->options.silence,
+                                                     .own = log->own,
                                                      .budget = -1,
                                                      .on_open = on_open,
                                                      .on_data = on_data,
@@ -145,7 +182,7 @@ static lpod_rc build(lpod_log *log, lpod_error *err) {
   if (rc) return rc;
   log->what = lpod_text_format("log of pod %s/%s", options->ns, options->pod);
   log->container = lpod_text_copy(options->container);
-  log->parser = lpod_log_parser_new(options->prefix, options->plain);
+  log->parser = lpod_log_parser_new(options->prefix);
   if (!log->path || !log->what || !log->parser || (options->container && !log->container)) return lpod_nomem(err);
   if (options->since > 0) lpod_log_parser_since(log->parser, options->since);
   return LPOD_OK;

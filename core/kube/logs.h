@@ -17,7 +17,7 @@ typedef struct lpod_log_line {
 typedef struct lpod_log_block {
   const char *text; /* lines one behind the other, each with its closing '\n', prefix in front of each; valid UTF-8 */
   size_t len;
-  const lpod_log_line *lines; /* offset is that of the message, after the prefix */
+  lpod_log_line *lines; /* offset is that of the message, after the prefix */
   size_t count;
   bool gap; /* lines may be missing for good in front of this block (L8, LOG-12) */
 } lpod_log_block;
@@ -26,12 +26,14 @@ typedef struct lpod_log_options {
   const char *ns, *pod, *container;
   const char *prefix; /* put in front of each line: "[base] "; NULL: none */
   bool follow, previous;
-  bool plain;         /* no time stamps asked for: lines as they come, no resume */
   int64_t since;      /* ns since 1970: not before; 0 = from the beginning */
   int64_t tail_lines; /* last lines only; negative = all */
   /* Seconds; a stream that is silent for so long ends with LPOD_E_TIMEOUT, so that its owner opens it again and sees
    * whether only the kubelet had stopped sending (L9); 0: never. */
   double silence;
+  /* Once held, it goes on on a connection of its own, where a further hold gives up nothing. For a reader of few logs
+   * who keeps holding: what was written within the last line's second comes again with each new stream. */
+  bool own;
   void (*on_open)(void *arg);                               /* 200; may be NULL */
   void (*on_block)(void *arg, const lpod_log_block *block); /* lines that became whole; borrowed */
   /* The stream ended. error NULL: a clean EOF, which says nothing about the container (M11). The log stays and may be
@@ -46,6 +48,13 @@ void lpod_log_free(lpod_log *log); /* closes; no callback follows */
 lpod_rc lpod_log_open(lpod_log *log, bool follow, lpod_error *err);
 /* on_end does not follow; the marker stays. Close and free are fine in every callback. */
 void lpod_log_close(lpod_log *log);
+/* A reader that cannot keep up (L15, M2): the stream is given up, and opened again from the marker when it can. A log
+ * that is opened meanwhile waits. _release: not from inside a callback; when it fails, on_end has not been called. */
+void lpod_log_hold(lpod_log *log);
+lpod_rc lpod_log_release(lpod_log *log, lpod_error *err);
+/* It was held and went on on a connection of its own: a kubelet that has fallen behind with a file ends such a stream
+ * cleanly when the container has ended, newer files or not. A tail read tells (L7, L8). */
+bool lpod_log_lagged(const lpod_log *log);
 void lpod_log_flush(lpod_log *log); /* hand over an incomplete last line (LOG-6) */
 uint64_t lpod_log_lines(const lpod_log *log);
 /* Lines may be missing for good: the first stamp after the last resume lay beyond the marker without overlap (L8). */
@@ -64,7 +73,7 @@ typedef struct lpod_log_marks {
   uint64_t cut;   /* of them, cut at the ceiling */
   bool gap;       /* since the last resume: see lpod_log_gap */
 } lpod_log_marks;
-lpod_log_parser *lpod_log_parser_new(const char *prefix, bool plain);
+lpod_log_parser *lpod_log_parser_new(const char *prefix);
 void lpod_log_parser_free(lpod_log_parser *parser);
 /* A new stream begins: drop what was seen, throw a partial line away. */
 void lpod_log_parser_resume(lpod_log_parser *parser);
@@ -73,6 +82,8 @@ lpod_rc lpod_log_parser_feed(lpod_log_parser *parser, const char *data, size_t l
                              lpod_error *err);
 lpod_rc lpod_log_parser_flush(lpod_log_parser *parser, lpod_log_block *block, lpod_error *err);
 /* Drop lines stamped before (sinceTime knows seconds only: L2). */
+/* A gap may be in front of the next line for a reason that stamps do not tell. */
+void lpod_log_parser_doubt(lpod_log_parser *parser);
 void lpod_log_parser_since(lpod_log_parser *parser, int64_t since);
 const lpod_log_marks *lpod_log_parser_marks(const lpod_log_parser *parser);
 

@@ -25,6 +25,7 @@ struct lpod_watch {
   lpod_listing *listing;
   bool announced;        /* LISTING was told for the list under way */
   bool waiting, to_list; /* the timer ends a wait; else it guards the opening */
+  bool held, parked;     /* parked: a stream waits for the end of the hold */
   bool *gone;            /* set when the watch goes away during a callback */
   uint64_t skipped;
   lpod_error problem; /* why on_data ended the stream */
@@ -259,6 +260,8 @@ static lpod_rc watch_target(lpod_watch *watch, lpod_buf *target, lpod_error *err
 }
 
 static lpod_rc open_watch(lpod_watch *watch, lpod_error *err) {
+  watch->parked = watch->held;
+  if (watch->held) return LPOD_OK;
   lpod_json_reader_free(watch->reader);
   lpod_error_clear(&watch->problem);
   watch->reader =
@@ -287,6 +290,19 @@ static lpod_rc open_watch(lpod_watch *watch, lpod_error *err) {
   }
   lpod_buf_free(&target);
   return rc;
+}
+
+void lpod_watch_hold(lpod_watch *watch, bool held) {
+  lpod_error problem = LPOD_ERROR_INIT;
+  watch->held = held;
+  if (held && watch->call) {
+    lpod_timer_stop(loop_of(watch), &watch->timer);
+    lpod_kube_cancel(watch->call);
+    watch->call = NULL;
+    watch->parked = true;
+  } else if (!held && watch->parked && open_watch(watch, &problem)) {
+    end(watch, &problem);
+  }
 }
 
 static bool copied(char **copy, const char *text) { return !text || (*copy = lpod_text_copy(text)); }

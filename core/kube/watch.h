@@ -32,7 +32,10 @@ typedef struct lpod_watch_options {
 } lpod_watch_options;
 
 lpod_watch *lpod_watch_start(lpod_kube *kube, const lpod_watch_options *options, lpod_error *err);
-void lpod_watch_stop(lpod_watch *watch);                   /* no callback follows; also from inside on_event */
+void lpod_watch_stop(lpod_watch *watch); /* no callback follows; also from inside on_event */
+/* A reader that cannot keep up (L15): the stream is given up after the event delivered last, and gone on with from
+ * there when it can; a list is finished first. Not from inside a callback. */
+void lpod_watch_hold(lpod_watch *watch, bool held);
 const char *lpod_watch_version(const lpod_watch *watch);   /* resume point; "" before the first list */
 uint64_t lpod_watch_skipped(const lpod_watch *watch);      /* events of another kind */
 void lpod_watch_recycle(lpod_watch *watch, lpod_doc *doc); /* give a document back; not after the watch has ended */

@@ -103,7 +103,7 @@ static void read_status_line(lpod_http_call *call, const char *line, size_t len)
   for (const char *p = space ? space + 1 : line + len; p < line + len && *p >= '0' && *p <= '9' && call->status < 1000;
        p++)
     call->status = call->status * 10 + (*p - '0');
-  call->http->http1 = line[5] == '1';
+  if (!call->request.own) call->http->http1 = line[5] == '1';
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *arg) {
@@ -142,6 +142,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg) {
   size_t len = size * count;
   bool good = call->status >= 200 && call->status < 300;
   if (call->state != LPOD_CALL_ACTIVE) return 0;
+  if (call->paused) return CURL_WRITEFUNC_PAUSE;
   call->last_byte = lpod_loop_now(call->http->loop);
   if (good && call->request.on_data) {
     bool more = call->request.on_data(call->request.arg, data, len);
@@ -187,6 +188,7 @@ static void on_deadline(void *arg) {
 static void on_idle(void *arg) {
   lpod_http_call *call = arg;
   lpod_loop *loop = call->http->loop;
+  if (call->paused) call->last_byte = lpod_loop_now(loop);
   int64_t left = call->last_byte + call->request.idle - lpod_loop_now(loop);
   if (left > 0 && !lpod_timer_start(loop, &call->idle, left, &call->error)) return;
   if (!call->error.rc) {
@@ -220,8 +222,11 @@ lpod_rc lpod_call_prepare(lpod_http_call *call, lpod_error *err) {
     return code == CURLE_OUT_OF_MEMORY ? lpod_nomem(err)
                                        : lpod_fail(err, LPOD_E_USAGE, "libcurl: %s", curl_easy_strerror(code));
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)(http->tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, http->tls && !http->http1 ? 1L : 0L);
+  bool http2 = http->tls && !call->request.own;
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)(http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, http2 && !http->http1 ? 1L : 0L);
+  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->request.own ? 1L : 0L);
+  curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, call->request.own ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -318,6 +323,16 @@ lpod_http_call *lpod_http_start(lpod_http *http, const lpod_http_request *reques
   lpod_list_add(&http->waiting[request->role], &call->link);
   lpod_loop_defer(http->loop, &http->task);
   return call;
+}
+
+void lpod_http_pause(lpod_http_call *call, bool paused) {
+  if (call->paused == paused) return;
+  call->paused = paused;
+  if (call->state != LPOD_CALL_ACTIVE) return;
+  call->last_byte = lpod_loop_now(call->http->loop);
+  CURLcode code =
+      paused ? CURLE_OK : lpod_multi_unpause(call->lane->multi, call->easy); /* else: the next bytes' affair */
+  if (code && call->state == LPOD_CALL_ACTIVE) lpod_call_end(call, code);
 }
 
 void lpod_http_cancel(lpod_http_call *call) {

@@ -1,6 +1,6 @@
 /* One server under one identity: builds the easy handles, admits requests to lanes, and delivers what ended from a task
- * of the loop, never from inside libcurl. A role's requests fill its lanes from the front, LPOD_LIMIT_STREAMS each; a
- * lane has one connection as long as the server speaks HTTP/2. No limit of libcurl's own is used: those make requests
+ * of the loop, never from inside libcurl. Logs have lanes of their own, calls and watches share theirs; requests fill
+ * them from the front, LPOD_LIMIT_STREAMS each; a lane has one connection as long as the server speaks HTTP/2. No limit of libcurl's own is used: those make requests
  * wait in silence (M1).
  * Invariant: a call is in exactly one of waiting, active, done and cancelled. */
 #include "http_private.h"
@@ -198,8 +198,14 @@ static void on_transfer_done(void *arg, CURL *easy, CURLcode code) {
   if (call->state == LPOD_CALL_ACTIVE) lpod_call_end(call, code); /* else: cancelled, the task removes it */
 }
 
+/* A watch is one stream that says little: it goes with the calls, and saves a connection's handshake. */
+static lpod_link *lanes_of(lpod_http *http, lpod_role role) {
+  return &http->lanes[role == LPOD_ROLE_WATCH ? LPOD_ROLE_CALL : role];
+}
+
 static lpod_lane *lane_for(lpod_http *http, lpod_role role, lpod_error *err) {
-  for (lpod_link *link = http->lanes[role].next; link != &http->lanes[role]; link = link->next) {
+  lpod_link *lanes = lanes_of(http, role);
+  for (lpod_link *link = lanes->next; link != lanes; link = link->next) {
     lpod_lane *lane = LPOD_CONTAINER(link, lpod_lane, link);
     if (!lane->stale && lane->used < LPOD_LIMIT_STREAMS) return lane;
   }
@@ -214,7 +220,7 @@ static lpod_lane *lane_for(lpod_http *http, lpod_role role, lpod_error *err) {
     free(lane);
     return NULL;
   }
-  lpod_list_add(&http->lanes[role], &lane->link);
+  lpod_list_add(lanes, &lane->link);
   return lane;
 }
 

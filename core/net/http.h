@@ -60,6 +60,7 @@ typedef struct lpod_http_request {
   size_t ceiling;  /* of a buffered body; 0 = LPOD_LIMIT_BODY */
   int64_t timeout; /* ns for the whole request, waiting for admission not counted; 0 = none */
   int64_t idle;    /* ns without a byte after the headers; 0 = none (T3) */
+  bool own; /* HTTP/1.1 on a connection of its own: to pause it is back-pressure, as it is not over HTTP/2 (M2) */
   /* The headers are there; false ends the request (on_done follows with LPOD_E_CANCELLED). May be NULL. */
   bool (*on_open)(void *arg, int status);
   /* Bytes of a 2xx body as they come (decoded); false ends the request (on_done follows with LPOD_E_CANCELLED). NULL:
@@ -71,6 +72,9 @@ typedef struct lpod_http_request {
 
 lpod_http_call *lpod_http_start(lpod_http *http, const lpod_http_request *request, lpod_error *err);
 void lpod_http_cancel(lpod_http_call *call); /* no callback follows */
+/* Read no more of it, or go on; its silence is not counted meanwhile. Of own calls alone, not from inside a callback.
+ */
+void lpod_http_pause(lpod_http_call *call, bool paused);
 
 /* Connections opened, requests sent: for tests and statistics. */
 typedef struct lpod_http_counts {

@@ -63,7 +63,7 @@ struct lpod_http_call {
   size_t sent; /* of the body */
 
   int status;
-  bool opened, enough; /* headers are there; the rest of an error body is not wanted */
+  bool opened, paused, enough; /* headers are there; the rest of an error body is not wanted */
   size_t header_bytes;
   int64_t last_byte;
   double retry_after;

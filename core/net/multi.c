@@ -145,4 +145,12 @@ lpod_rc lpod_multi_add(lpod_multi *multi, CURL *easy, lpod_error *err) {
 }
 
 void lpod_multi_remove(lpod_multi *multi, CURL *easy) { curl_multi_remove_handle(multi->curl, easy); }
+
+CURLcode lpod_multi_unpause(lpod_multi *multi, CURL *easy) {
+  multi->inside = true; /* it hands over what it holds at once */
+  CURLcode code = curl_easy_pause(easy, CURLPAUSE_CONT);
+  multi->inside = false;
+  return code;
+}
+
 bool lpod_multi_inside(const lpod_multi *multi) { return multi->inside; }

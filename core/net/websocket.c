@@ -37,7 +37,7 @@ struct lpod_websocket {
   lpod_timer limit, tick; /* until open or closed; heartbeat */
   lpod_task task;
   int64_t last_read, last_write;
-  bool busy, cancelled, closing, unread;
+  bool busy, cancelled, closing, unread, held;
   lpod_error error;
   char message[CURL_ERROR_SIZE];
 };
@@ -117,6 +117,7 @@ static ssize_t on_receive(wslay_event_context_ptr frames, uint8_t *data, size_t 
     wslay_event_set_error(frames, WSLAY_ERR_CALLBACK_FAILURE);
     return -1;
   }
+  if (ws->held) return failed(frames, ws, CURLE_AGAIN);
   if (got) {
     memcpy(data, ws->in.data, got);
     lpod_buf_drop(&ws->in, got);
@@ -237,7 +238,8 @@ static void pump(lpod_websocket *ws) {
     destroy(ws);
   } else if (ws->poll) {
     bool writes = ws->state == OPEN ? wslay_event_want_write(ws->frames) : ws->out.len > 0;
-    if (lpod_poll_watch(ws->poll, LPOD_POLL_IN | (writes ? LPOD_POLL_OUT : 0), &ws->error)) end(ws);
+    bool reads = ws->state != OPEN || !ws->held;
+    if (lpod_poll_watch(ws->poll, (reads ? LPOD_POLL_IN : 0) | (writes ? LPOD_POLL_OUT : 0), &ws->error)) end(ws);
     if (ws->unread) lpod_loop_defer(loop_of(ws), &ws->task);
   }
   http->busy--;
@@ -294,7 +296,7 @@ static void on_limit(void *arg) {
 
 static void on_tick(void *arg) {
   lpod_websocket *ws = arg;
-  int64_t now = lpod_loop_now(loop_of(ws)), silent = now - ws->last_read;
+  int64_t now = lpod_loop_now(loop_of(ws)), silent = ws->held ? 0 : now - ws->last_read;
   struct wslay_event_msg ping = {WSLAY_PING, NULL, 0};
   if (silent >= SILENCE) {
     lpod_fail(&ws->error, LPOD_E_TIMEOUT, "%s: the WebSocket's peer has been silent for 61 s", ws->http->peer);
@@ -399,6 +401,13 @@ lpod_rc lpod_websocket_send(lpod_websocket *ws, const void *data, size_t len, lp
   if (rc) return lpod_fail(err, LPOD_E_CUT, "%s: the WebSocket is being closed", ws->http->peer);
   lpod_loop_defer(loop_of(ws), &ws->task);
   return LPOD_OK;
+}
+
+void lpod_websocket_hold(lpod_websocket *ws, bool held) {
+  if (ws->held == held || ws->state == ENDED) return;
+  ws->held = held;
+  ws->last_read = lpod_loop_now(loop_of(ws));
+  lpod_loop_defer(loop_of(ws), &ws->task);
 }
 
 void lpod_websocket_close(lpod_websocket *ws) {

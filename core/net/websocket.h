@@ -25,6 +25,8 @@ typedef struct lpod_websocket_options {
 lpod_websocket *lpod_websocket_open(lpod_http *http, const lpod_websocket_options *options, lpod_error *err);
 lpod_rc lpod_websocket_send(lpod_websocket *ws, const void *data, size_t len,
                             lpod_error *err); /* one binary message, copied */
+/* Once open, read no more, or go on: the peer finds the connection full (L15). Its silence is not counted meanwhile. */
+void lpod_websocket_hold(lpod_websocket *ws, bool held);
 void lpod_websocket_close(
     lpod_websocket *ws); /* in good order: close frame, on_end when the peer has answered or ended */
 void lpod_websocket_cancel(lpod_websocket *ws); /* at once; no callback follows */

@@ -25,7 +25,7 @@ static void feed(lpod_driver *d, lpod_input input) {
   input.wall = lpod_loop_clock(loop_of(d))->wall(lpod_loop_clock(loop_of(d)));
   input.unit = lpod_random_unit();
   /* A kubelet on which many pods end together tells of it late (M14): reading the log again would add to its work. */
-  d->settings.settle = 2.0 + 0.1 * (double)lpod_store_count(d->options.store);
+  d->settings.settle = 2.0 + (d->poll ? LPOD_POLL_SECONDS : 0) + 0.1 * (double)lpod_store_count(d->options.store);
   size_t count = lpod_machine_feed(d->machine, &input, actions);
   for (size_t i = 0; i < count; i++) perform(d, &actions[i]);
 }
@@ -37,10 +37,14 @@ static void keep_object(lpod_driver *d, lpod_doc *doc) {
   d->object = doc;
 }
 
+static void on_watch_blind(void *arg, const lpod_error *error);
+
 static void follow(lpod_driver *d) {
   const lpod_pod *pod = lpod_machine_pod(d->machine);
   if (d->uid && strcmp(d->uid, pod->uid) == 0) return;
   lpod_store_unfollow(d->options.store, &d->follower);
+  lpod_pod_poll_stop(d->poll);
+  d->poll = NULL;
   free(d->uid);
   lpod_error err = LPOD_ERROR_INIT;
   d->uid = lpod_text_copy(pod->uid);
@@ -49,7 +53,7 @@ static void follow(lpod_driver *d) {
   if (rc == LPOD_OK)
     lpod_store_catch_up(d->options.store, &d->follower, d->ns);
   else
-    feed(d, (lpod_input){.kind = LPOD_IN_BLIND, .error = &err});
+    on_watch_blind(d, &err);
 }
 
 /* An answer that may bring a pod; if it is ours now, it is followed from its resourceVersion on. */
@@ -101,8 +105,41 @@ static void on_watch_pod(void *arg, lpod_pod *pod, lpod_doc *doc) {
 
 static void on_watch_gone(void *arg, lpod_pod *pod) { feed(arg, (lpod_input){.kind = LPOD_IN_GONE, .pod = pod}); }
 
+static void on_poll_end(void *arg, const lpod_error *error) {
+  lpod_driver *d = arg;
+  d->poll = NULL;
+  feed(d, (lpod_input){.kind = LPOD_IN_BLIND, .error = error});
+}
+
+/* X59: without the right to watch, the pod is asked for. */
 static void on_watch_blind(void *arg, const lpod_error *error) {
-  feed(arg, (lpod_input){.kind = LPOD_IN_BLIND, .error = error});
+  lpod_driver *d = arg;
+  lpod_error err = *error;
+  if (error->code == 403 && !d->poll) {
+    lpod_store_tell_refused(d->options.store, error);
+    d->poll = lpod_pod_poll_start(&(lpod_pod_poll_options){.kube = d->options.kube,
+                                                           .ns = d->ns,
+                                                           .name = lpod_machine_pod(d->machine)->name,
+                                                           .on_pod = on_watch_pod,
+                                                           .on_gone = on_watch_gone,
+                                                           .on_end = on_poll_end,
+                                                           .arg = d},
+                                  &err);
+  }
+  if (!d->poll) feed(d, (lpod_input){.kind = LPOD_IN_BLIND, .error = &err});
+}
+
+static void on_leftover_warning(void *arg, const char *text) {
+  lpod_driver *d = arg;
+  d->options.on_warning(d->options.arg, text);
+}
+
+static void on_leftover(void *arg, const lpod_pod *pod) {
+  lpod_driver *d = arg;
+  lpod_error err = LPOD_ERROR_INIT;
+  if (!d->leftovers) d->leftovers = lpod_leftovers_new(d->options.kube, d->ns, on_leftover_warning, d);
+  if (!d->leftovers || lpod_leftovers_add(d->leftovers, pod, d->container, &err) != LPOD_OK)
+    on_leftover_warning(d, "no memory for a pod that an earlier process left");
 }
 
 static void on_found(void *arg, lpod_pod *pod, lpod_doc *doc, const lpod_error *error) {
@@ -139,6 +176,7 @@ static void on_result(void *arg, char *data, size_t len, const lpod_error *error
   free(d->result);
   d->result = data;
   d->result_len = len;
+  if (error && error->code == 403) d->no_exec = *error;
   feed(d, (lpod_input){.kind = LPOD_IN_RESULT, .error = error});
 }
 
@@ -165,6 +203,7 @@ static void on_log_block(void *arg, const lpod_log_block *block) {
 static void on_log_end(void *arg, const lpod_error *error) {
   driver_log *l = arg;
   lpod_driver *d = l->driver;
+  if (error && error->code == 403) d->options.on_warning(d->options.arg, error->text); /* X59 */
   feed(d, (lpod_input){.kind = LPOD_IN_LOG_END, .index = (size_t)(l - d->log_states), .error = error});
 }
 
@@ -222,6 +261,7 @@ static lpod_rc request(lpod_driver *d, lpod_input_kind kind, lpod_verb verb, con
         .body_len = body_len,
         .budget = verb == LPOD_VERB_CREATE ? -1 : 0, /* the machine decides about a create (CRT-2) */
         .what = what.data,
+        .raw = kind == LPOD_IN_DELETED || kind == LPOD_IN_MARKED || kind == LPOD_IN_STOPPED, /* nobody reads it */
         .on_done = on_answer,
         .arg = d,
     };
@@ -312,41 +352,57 @@ static lpod_rc follow_by_name(lpod_driver *d, lpod_error *err) {
   (lpod_fail(err, LPOD_E_LIMIT, __VA_ARGS__), snprintf((err)->error_class, sizeof(err)->error_class, "result"), \
    LPOD_E_LIMIT)
 
-/* The result: out of a termination message that is here already, or by exec in the sidecar (RES-4, RES-8, RES-10). */
-static lpod_rc read_result(lpod_driver *d, lpod_error *err) {
-  const lpod_pod *pod = lpod_machine_pod(d->machine);
-  bool message = d->result_from == LPOD_RESULT_TERMINATION_MESSAGE;
-  const lpod_container *c = lpod_pod_container(pod, message ? d->container : d->result_container);
-  if (!message && !lpod_container_is(c, "terminated")) {
-    lpod_result_options options = {.ns = d->ns,
-                                   .pod = pod->name,
-                                   .container = d->result_container,
-                                   .limit = d->result_limit,
-                                   .on_done = on_result,
-                                   .arg = d};
-    d->reader = lpod_result_read(d->options.kube, &options, err);
-    return d->reader ? LPOD_OK : err->rc;
-  }
-  size_t len = c ? strlen(c->message) : 0;
-  unsigned long long lost;
-  if (!message && c && c->exit_code != 0) /* killed: it left nothing, and not because there was nothing (V3) */
-    return result_lost(err, "the result was not read before container %s ended (exit code %d), and is lost",
-                       d->result_container, c->exit_code);
-  if (!message && c && sscanf(c->message, "LPOD %llu", &lost) == 1) { /* what a sidecar leaves of a large one */
-    return result_lost(err, "the result of %llu bytes was not read while its pod ran, and is lost", lost);
-  }
-  size_t limit = message && d->result_limit > MESSAGE_MOST ? MESSAGE_MOST : d->result_limit;
-  if (len > limit) {
-    lpod_fail(err, LPOD_E_LIMIT, "the result has %zu bytes, more than the limit of %zu", len, limit);
-    snprintf(err->error_class, sizeof err->error_class, "result"); /* after: lpod_fail clears it */
-    return LPOD_E_LIMIT;
-  }
+static lpod_rc start_reader(lpod_driver *d, bool from_log, lpod_error *err) {
+  lpod_result_options options = {.ns = d->ns,
+                                 .pod = lpod_machine_pod(d->machine)->name,
+                                 .container = d->result_container,
+                                 .from_log = from_log,
+                                 .limit = d->result_limit,
+                                 .on_done = on_result,
+                                 .arg = d};
+  d->reader = lpod_result_read(d->options.kube, &options, err);
+  return d->reader ? LPOD_OK : err->rc;
+}
+
+/* A text that is here already is the result. */
+static lpod_rc take_result(lpod_driver *d, const char *text, size_t limit, lpod_error *err) {
+  size_t len = strlen(text);
+  if (len > limit) return result_lost(err, "the result has %zu bytes, more than the limit of %zu", len, limit);
   free(d->result);
-  d->result = len ? lpod_text_copy_len(c->message, len) : NULL;
+  d->result = len ? lpod_text_copy_len(text, len) : NULL;
   d->result_len = d->result ? len : 0;
   if (len && !d->result) return lpod_nomem(err);
   answer_later(d, LPOD_IN_RESULT, err);
   return LPOD_OK;
+}
+
+/* The result: by exec while the sidecar lives; else out of its termination message, or what that points to, its log; or
+ * out of the task's own termination message (RES-4, RES-8, RES-10). */
+static lpod_rc read_result(lpod_driver *d, lpod_error *err) {
+  bool message = d->result_from == LPOD_RESULT_TERMINATION_MESSAGE;
+  const lpod_container *c =
+      lpod_pod_container(lpod_machine_pod(d->machine), message ? d->container : d->result_container);
+  const char *text = c ? c->message : "";
+  if (message) return take_result(d, text, d->result_limit < MESSAGE_MOST ? d->result_limit : MESSAGE_MOST, err);
+  if (!lpod_container_is(c, "terminated")) {
+    if (d->no_exec.rc == LPOD_OK) return start_reader(d, false, err);
+    answer_later(d, LPOD_IN_RESULT, &d->no_exec); /* it was refused once: the sidecar's end is waited for */
+    return LPOD_OK;
+  }
+  unsigned long long size;
+  char digest[65] = "";
+  int marks = sscanf(text, "LPOD %llu %64s", &size, digest);
+  if (marks == 2) return start_reader(d, true, err);
+  if (marks == 1) return result_lost(err, "the result of %llu bytes was not read while its pod ran, and is lost", size);
+  if (c->exit_code != 0) /* killed: it left nothing, and not because there was nothing (V3) */
+    return result_lost(err, "the result was not read before container %s ended (exit code %d), and is lost",
+                       d->result_container, c->exit_code);
+  return take_result(d, text, d->result_limit, err);
+}
+
+static void refuse_log(driver_log *l, const lpod_error *err) {
+  l->refused = *err;
+  lpod_loop_defer(loop_of(l->driver), &l->driver->later);
 }
 
 static void open_log(lpod_driver *d, size_t index, bool follow_on) {
@@ -370,9 +426,20 @@ static void open_log(lpod_driver *d, size_t index, bool follow_on) {
     };
     l->log = lpod_log_new(d->options.kube, &options, &err);
   }
-  if (l->log && lpod_log_open(l->log, follow_on, &err) == LPOD_OK) return;
-  l->refused = err;
-  lpod_loop_defer(loop_of(d), &d->later);
+  if (l->log && d->held) lpod_log_hold(l->log);
+  if (!l->log || lpod_log_open(l->log, follow_on, &err) != LPOD_OK) refuse_log(l, &err);
+}
+
+void lpod_driver_hold(lpod_driver *d, bool held) {
+  lpod_error err = LPOD_ERROR_INIT;
+  d->held = held;
+  for (size_t i = 0; i < d->settings.log_count; i++) {
+    driver_log *l = &d->log_states[i];
+    if (l->log && held)
+      lpod_log_hold(l->log);
+    else if (l->log && lpod_log_release(l->log, &err) != LPOD_OK)
+      refuse_log(l, &err);
+  }
 }
 
 static void close_log(lpod_driver *d, size_t index) {
@@ -390,6 +457,8 @@ static void perform(lpod_driver *d, const lpod_action *action) {
   if (action->kind == LPOD_DO_CREATE || action->kind == LPOD_DO_CLAIM) {
     d->creating = true;
     lpod_store_creating(d->options.store);
+    if (!d->treated) lpod_leftovers_treat(d->leftovers, d->settings.on_finish);
+    d->treated = true;
   }
   switch (action->kind) {
   case LPOD_DO_LIST:
@@ -455,12 +524,14 @@ lpod_driver *lpod_driver_new(const lpod_driver_options *options, lpod_error *err
   d->follower = (lpod_follower){.on_pod = on_watch_pod, .on_gone = on_watch_gone, .on_blind = on_watch_blind, .arg = d};
   for (size_t i = 0; i < LPOD_RUN_TIMERS; i++)
     d->timers[i] = (driver_timer){.timer = {.fire = on_timer, .arg = &d->timers[i]}, .driver = d};
+  lpod_error_clear(&d->no_exec);
   for (size_t i = 0; i < LPOD_RUN_LOGS; i++) {
     d->log_states[i].driver = d;
     lpod_error_clear(&d->log_states[i].refused);
   }
   if (lpod_driver_copy_options(d, options, err) == LPOD_OK) {
-    d->search = (lpod_search){.find = d->find, .container = d->container, .on_found = on_found, .arg = d};
+    d->search = (lpod_search){
+        .find = d->find, .container = d->container, .on_leftover = on_leftover, .on_found = on_found, .arg = d};
     char name[LPOD_POD_NAME]; /* a name that cannot be is said at once, not by the first create */
     if (lpod_pod_name(d->base_name, d->attempt, 0, d->exact_name, name, err) == LPOD_OK) {
       d->machine = lpod_machine_new(&d->settings);
@@ -478,11 +549,13 @@ void lpod_driver_free(lpod_driver *d) {
   lpod_result_cancel(d->reader);
   if (d->creating) lpod_store_created(d->options.store);
   if (d->by_name) lpod_watch_stop(d->by_name);
+  lpod_pod_poll_stop(d->poll);
   lpod_store_unfollow(d->options.store, &d->follower);
   lpod_store_search_cancel(&d->search);
   lpod_task_cancel(&d->later);
   for (size_t i = 0; i < LPOD_RUN_TIMERS; i++) lpod_timer_stop(loop_of(d), &d->timers[i].timer);
   for (size_t i = 0; i < LPOD_RUN_LOGS; i++) lpod_log_free(d->log_states[i].log);
+  lpod_leftovers_free(d->leftovers);
   lpod_machine_free(d->machine);
   lpod_doc_free(d->object);
   free(d->uid);
@@ -497,6 +570,28 @@ void lpod_driver_advance(lpod_driver *d, lpod_phase phase) {
 void lpod_driver_cancel(lpod_driver *d, int64_t grace) {
   feed(d, (lpod_input){.kind = LPOD_IN_CANCEL, .grace = grace});
 }
+
+lpod_rc lpod_driver_adopt(lpod_driver *d, const lpod_value *object, lpod_error *err) {
+  lpod_pod pod = lpod_pod_empty();
+  if (object) {
+    lpod_doc *doc = lpod_doc_new(0);
+    lpod_value *root = doc ? lpod_value_copy(doc, object) : NULL;
+    if (!root) {
+      lpod_doc_free(doc);
+      return lpod_nomem(err);
+    }
+    lpod_doc_set_root(doc, root);
+    if (lpod_pod_read(root, &pod, err) != LPOD_OK) {
+      lpod_doc_free(doc);
+      return err->rc;
+    }
+    keep_object(d, doc);
+  }
+  feed(d, (lpod_input){.kind = LPOD_IN_ADOPT, .pod = object ? &pod : NULL});
+  lpod_pod_free(&pod);
+  return LPOD_OK;
+}
+
 void lpod_driver_set_on_finish(lpod_driver *d, lpod_on_finish on_finish) { d->settings.on_finish = on_finish; }
 const lpod_value *lpod_driver_object(const lpod_driver *d) { return d->object ? lpod_doc_root(d->object) : NULL; }
 

@@ -76,8 +76,9 @@ lpod_rc lpod_driver_copy_options(lpod_driver *d, const lpod_driver_options *opti
   d->base_name = lpod_text_copy(base);
   d->result_container = lpod_text_copy(o->result_container ? o->result_container : LPOD_RESULT_CONTAINER);
   d->logs = copy_list(o->logs, &log_count);
+  const lpod_waiting_rule *rules = o->waiting_rules ? o->waiting_rules : lpod_run_waiting_rules();
   if (!d->attempt || (o->find && !d->find) || (o->find_run && !d->find_run) || !d->container || !d->base_name ||
-      !d->result_container || !d->logs || !copy_rules(d, o->waiting_rules ? o->waiting_rules : lpod_waiting_rules) ||
+      !d->result_container || !d->logs || !copy_rules(d, rules) ||
       !copy_manifest(d, o->manifest))
     return lpod_nomem(err);
   if (log_count > LPOD_RUN_LOGS)
@@ -104,6 +105,7 @@ lpod_rc lpod_driver_copy_options(lpod_driver *d, const lpod_driver_options *opti
       .waiting_rules = d->rules,
       .grace = o->grace,
       .on_finish = o->on_finish,
+      .wait_for_pod = o->wait_for_pod,
       .create_tries = o->create_tries ? o->create_tries : 5,
       .create_wait_min = or_default(o->create_wait_min, 1),
       .create_wait_max = or_default(o->create_wait_max, 15),

@@ -5,7 +5,9 @@
 #define LPOD_POD_DRIVER_PRIVATE_H
 
 #include "driver.h"
+#include "leftovers.h"
 #include "naming.h"
+#include "pod_poll.h"
 
 typedef struct driver_timer {
   lpod_timer timer;
@@ -34,14 +36,18 @@ struct lpod_driver {
   char *base_name;
 
   lpod_machine *machine;
-  bool creating;
+  bool creating, held; /* held: no log is read for now */
   char name[LPOD_POD_NAME]; /* of the create under way or done */
 
   lpod_kube_call *call; /* the one request of its own */
   lpod_input_kind call_kind;
   lpod_result_reader *reader;
+  lpod_error no_exec; /* why the result cannot be read by exec; rc LPOD_OK: it can */
   lpod_watch *by_name;
+  lpod_pod_poll *poll; /* where there is no right to watch */
   lpod_search search;
+  lpod_leftovers *leftovers; /* NULL: none */
+  bool treated;              /* they were dealt with */
   lpod_follower follower;
   char *uid; /* the follower's */
   driver_timer timers[LPOD_RUN_TIMERS];

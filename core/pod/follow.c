@@ -109,7 +109,9 @@ void machine_log_end(lpod_machine *m, size_t index, const lpod_error *error) {
   lpod_log_follow *log = &m->logs[index];
   if (log->state != LOG_OPEN) return;
   if (m->told_gone) machine_disarm(m, LPOD_TIMER_LOG + (unsigned)index);
-  if (error) {
+  if (error && error->code == 403) { /* no right to read logs: the task goes on without (X59) */
+    finish(m, index, true);
+  } else if (error) {
     back_off(m, index);
   } else if (!log->following) {
     finish(m, index, false);

@@ -131,8 +131,10 @@ lpod_rc lpod_pod_read(const lpod_value *object, lpod_pod *out, lpod_error *err) 
       .try_number = (int)lpod_text_int(lpod_value_text(labels, "try_number"), 0),
       .created = time_of(meta, "creationTimestamp"),
       .start_time = time_of(status, "startTime"),
+      .first_start = time_of(lpod_value_get(meta, "annotations"), LPOD_NOTE_FIRST_START),
       .container_count = lpod_value_count(init) + lpod_value_count(main),
   };
+  if (!pod.first_start) pod.first_start = pod.created;
   if (!*pod.uid || !*pod.name)
     return lpod_fail(err, LPOD_E_PARSE, "not a pod: it has no metadata.uid or metadata.name");
   read_conditions(lpod_value_get(status, "conditions"), &pod);

@@ -7,6 +7,7 @@
 
 #define LPOD_LABEL_ENGINE "lunapod_engine"   /* LBL-12 */
 #define LPOD_LABEL_ATTEMPT "lunapod_attempt" /* LBL-10 */
+#define LPOD_NOTE_FIRST_START "lunapod_first_start"
 #define LPOD_LABEL_CHECKED "already_checked" /* LBL-6 */
 
 /* Strings are "" when absent. All memory is one block that belongs to the struct. */
@@ -19,6 +20,7 @@ typedef struct lpod_pod {
   bool checked, terminating, scheduled, sandbox;  /* sandbox: condition PodReadyToStartContainers */
   int try_number;                                 /* label try_number; 0 = none */
   int64_t created, start_time, scheduled_at;      /* ns since 1970; 0 = not known */
+  int64_t first_start; /* when the task's first pod was made (RTY-5): our annotation, else created */
   lpod_container *containers;                     /* init containers first */
   size_t container_count;
   void *memory;

@@ -1,6 +1,7 @@
-/* Reading a task's result out of the sidecar (RES-4…6): a shell in it prints length, SHA-256 and the bytes; once the
- * frame is checked the shell is told so on its stdin and ends the sidecar. A cut or a mismatch is read once more, then
- * it is an error, never a short value (V3). */
+/* Reading a task's result out of the sidecar: a shell in it prints length, SHA-256 and the bytes; once the frame is
+ * checked the shell is told so on its stdin and ends the sidecar (RES-4…6). Out of one that has ended already: from its
+ * log, where it left the same frame in base64 (RES-10). A cut or a mismatch is read once more, then it is an error,
+ * never a short value (V3). */
 #ifndef LPOD_POD_RESULT_H
 #define LPOD_POD_RESULT_H
 
@@ -14,7 +15,8 @@ typedef struct lpod_result_reader lpod_result_reader;
 
 typedef struct lpod_result_options {
   const char *ns, *pod, *container;
-  size_t limit; /* bytes; a longer one is an error (LPOD_E_LIMIT) and is not read */
+  bool from_log; /* the container has ended */
+  size_t limit;  /* bytes; a longer one is an error (LPOD_E_LIMIT) and is not read */
   /* Once; the reader is gone afterwards. data NULL without error: nothing was written, or an empty file. Ownership of
    * *data passes (malloc'ed). */
   void (*on_done)(void *arg, char *data, size_t len, const lpod_error *error);

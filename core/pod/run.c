@@ -15,6 +15,7 @@
 #define GONE_EXTRA 30.0
 #define RESULT_TRIES 4u /* 7.5 s in all */
 #define RESULT_WAIT 0.5
+#define FORBIDDEN_TRIES 60u /* a second each: a sidecar holds on for the pod's grace period, of 30 s by default */
 
 lpod_action *machine_do(lpod_machine *m, lpod_action_kind kind) {
   if (m->count == LPOD_RUN_ACTIONS) m->count--; /* cannot be: the room covers a feed that ends every log */
@@ -41,6 +42,12 @@ const lpod_container *machine_task(const lpod_machine *m) {
 
 bool machine_task_over(const lpod_machine *m) {
   return m->gone || lpod_pod_ended(&m->pod) || lpod_container_is(machine_task(m), "terminated");
+}
+
+/* Is the rest of the pod waited for (OUT-1)? Where a result is to be read only after that: its sidecar lives until
+ * then. */
+static bool pod_awaited(const lpod_machine *m) {
+  return m->settings->wait_for_pod && !m->gone && !lpod_pod_ended(&m->pod);
 }
 
 static void fail(lpod_machine *m, lpod_rc rc, const char *error_class, const char *reason, const char *text) {
@@ -77,7 +84,7 @@ static void have(lpod_machine *m, lpod_pod *pod, bool adopted) {
   m->reached = LPOD_PHASE_CREATED;
   m->step = STEP_NONE;
   if (m->settings->deadline > 0) { /* RTY-5 */
-    double used = m->pod.created ? (double)(m->in->wall - m->pod.created) / 1e9 : 0;
+    double used = m->pod.first_start ? (double)(m->in->wall - m->pod.first_start) / 1e9 : 0;
     double left = m->settings->deadline - (used > 0 ? used : 0);
     machine_arm(m, LPOD_TIMER_DEADLINE, left > 0 ? left : 0);
   }
@@ -124,6 +131,13 @@ static void on_listed(lpod_machine *m) {
   if (!m->in->pod) return;
   lpod_pod_move(&m->pod, m->in->pod);
   m->candidate = true;
+}
+
+/* The owner's own choice of a pod to take up, in place of what was found. */
+static void on_adopt(lpod_machine *m) {
+  if (m->step != STEP_NONE || m->reached >= LPOD_PHASE_CREATED || m->has_pod) return;
+  m->candidate = m->in->pod != NULL;
+  if (m->candidate) lpod_pod_move(&m->pod, m->in->pod);
 }
 
 /* A create failed: is it final, not done, or not known (RT-2)? */
@@ -300,7 +314,8 @@ static void on_timer(lpod_machine *m) {
   } else if (timer == LPOD_TIMER_RESULT) {
     if (m->step == STEP_RESULT) machine_do(m, LPOD_DO_RESULT);
   } else if (timer == LPOD_TIMER_DEADLINE) {
-    if (m->reached >= LPOD_PHASE_ENDED || machine_task_over(m)) return;
+    bool over = m->reached >= LPOD_PHASE_ENDED || machine_task_over(m);
+    if (pod_awaited(m) ? m->reached > LPOD_PHASE_RESULT : over) return;
     char text[256];
     snprintf(text, sizeof text, "pod %s did not end within the execution timeout of %g s", m->pod.name,
              m->settings->deadline);
@@ -313,7 +328,7 @@ static void on_timer(lpod_machine *m) {
 /* ---- phases ---- */
 
 static bool end_phase(lpod_machine *m) {
-  if (!machine_task_over(m)) {
+  if (!machine_task_over(m) || (pod_awaited(m) && !m->settings->has_result)) {
     machine_follow(m);
     return false;
   }
@@ -342,7 +357,8 @@ static bool wants_delete(const lpod_machine *m) {
   case LPOD_FINISH_DELETE: return true;
   case LPOD_FINISH_DELETE_SUCCEEDED: return succeeded(m);
   case LPOD_FINISH_DELETE_ACTIVE: return !lpod_pod_ended(&m->pod);
-  case LPOD_FINISH_KEEP: break;
+  case LPOD_FINISH_KEEP:
+  case LPOD_FINISH_ABANDON: break;
   }
   return false;
 }
@@ -353,6 +369,7 @@ static bool clean_phase(lpod_machine *m) {
     machine_close_logs(m);
     return true;
   }
+  if (m->reached == LPOD_PHASE_RESULT && pod_awaited(m) && (m->failure.rc == LPOD_OK || m->verdict)) return false;
   machine_close_logs(m);
   bool drop = wants_delete(m);
   if (!m->marked && (!drop || !succeeded(m))) {
@@ -365,7 +382,8 @@ static bool clean_phase(lpod_machine *m) {
     send(m, LPOD_DO_DELETE, STEP_DELETE);
     return false;
   }
-  if (!drop && !m->stopped && !lpod_pod_ended(&m->pod)) {
+  bool leave = m->settings->on_finish == LPOD_FINISH_ABANDON && m->reached >= LPOD_PHASE_STARTED; /* else STA-7 */
+  if (!drop && !leave && !m->stopped && !lpod_pod_ended(&m->pod)) {
     m->stopped = true;
     send(m, LPOD_DO_STOP, STEP_STOP);
     return false;
@@ -409,7 +427,10 @@ static bool step_phase(lpod_machine *m, lpod_phase phase) {
       send(m, LPOD_DO_CREATE, STEP_CREATE);
     }
     return false;
-  case LPOD_PHASE_STARTED: return machine_start(m);
+  case LPOD_PHASE_STARTED:
+    if (machine_start(m)) return true;
+    machine_follow(m); /* init containers write already (INI-2) */
+    return false;
   case LPOD_PHASE_ENDED: return end_phase(m);
   case LPOD_PHASE_RESULT:
     if (!m->settings->has_result || m->result_read || m->gone) return true;
@@ -478,7 +499,14 @@ static void on_answered(lpod_machine *m, lpod_step step, const char *what) {
  * that within a second (M14); then it is read from there (X40, X41, RES-10). */
 static bool result_again(lpod_machine *m) {
   const lpod_error *error = m->in->error;
-  if (!error || m->gone || m->result_tries >= RESULT_TRIES) return false;
+  if (!error || m->gone) return false;
+  if (error->code == 403) { /* no right to exec: the sidecar ends by itself and leaves the result behind (RES-10) */
+    if (lpod_pod_ended(&m->pod) || m->result_tries >= FORBIDDEN_TRIES) return false;
+    m->result_tries++;
+    machine_arm(m, LPOD_TIMER_RESULT, 1);
+    return true;
+  }
+  if (m->result_tries >= RESULT_TRIES) return false;
   bool passing = error->rc == LPOD_E_CONNECT ||
                  (error->rc == LPOD_E_API && (error->code == 400 || error->code == 404 || error->code >= 500));
   if (!passing) return false;
@@ -499,6 +527,7 @@ size_t lpod_machine_feed(lpod_machine *m, const lpod_input *input, lpod_action *
     break;
   case LPOD_IN_CANCEL: on_cancel(m); break;
   case LPOD_IN_LISTED: on_listed(m); break;
+  case LPOD_IN_ADOPT: on_adopt(m); break;
   case LPOD_IN_CREATED: on_created(m); break;
   case LPOD_IN_READ:
     if (m->step == STEP_RESOLVE)

@@ -17,6 +17,7 @@ typedef struct lpod_settings { /* the numbers decisions need; borrowed, must out
   bool look;                   /* look for an earlier engine's pod */
   bool exact_name;             /* NAM-6: there is no other generation to turn to */
   bool has_result;             /* something is to be read at RESULT */
+  bool wait_for_pod; /* OUT-1 */
   double settle;    /* how long a clean end of a log waits for the watch to tell of the container's (L7); 0: 2 s */
   size_t log_count; /* ≤ LPOD_RUN_LOGS */
   const char *const *logs;                          /* names of the containers to follow */
@@ -32,6 +33,7 @@ typedef enum lpod_input_kind {
   LPOD_IN_ADVANCE,  /* phase: work towards it */
   LPOD_IN_CANCEL,   /* grace */
   LPOD_IN_LISTED,   /* pod: the one to take over, or NULL */
+  LPOD_IN_ADOPT,    /* the same, chosen by the owner */
   LPOD_IN_CREATED,  /* pod; or error */
   LPOD_IN_READ,     /* pod as read by name, or NULL: 404; or error */
   LPOD_IN_CLAIMED,  /* pod; or error */
@@ -121,8 +123,5 @@ bool lpod_machine_found(const lpod_machine *machine); /* a pod to take over is t
 bool lpod_machine_gone(const lpod_machine *machine);
 /* What the pod waits for, for people; "" when its task runs or has ended. Valid until the next feed. */
 const char *lpod_machine_waiting(const lpod_machine *machine);
-
-/* STA-5 as shipped. */
-extern const lpod_waiting_rule lpod_waiting_rules[];
 
 #endif

@@ -16,7 +16,7 @@
     reason, NULL, 0, "image" \
   }
 
-const lpod_waiting_rule lpod_waiting_rules[] = {
+static const lpod_waiting_rule shipped_rules[] = {
     {"InvalidImageName", NULL, 0, "image"},
     {"ErrImageNeverPull", NULL, 0, "image"},
     PULL_TRANSIENT("ErrImagePull"),
@@ -27,6 +27,8 @@ const lpod_waiting_rule lpod_waiting_rules[] = {
     {"StartError", NULL, 10, "config"},
     {NULL, NULL, 0, NULL},
 };
+
+const lpod_waiting_rule *lpod_run_waiting_rules(void) { return shipped_rules; }
 
 static const lpod_waiting_rule *rule_of(const lpod_machine *m, const lpod_container *c) {
   for (const lpod_waiting_rule *rule = m->settings->waiting_rules; rule->reason; rule++)

@@ -2,6 +2,7 @@
  * list. Events of unknown uids are kept only while a create is under way (they may overtake its answer), so memory is
  * bounded by the pods in flight. */
 #include "store.h"
+#include "pod_poll.h"
 
 #include "../base/text.h"
 #include <stdlib.h>
@@ -27,6 +28,7 @@ typedef struct lpod_space {
   lpod_link waiting; /* early events */
   lpod_timer linger;
   unsigned long lists; /* begun so far */
+  lpod_error refused;  /* no right to watch here (X59) */
 } lpod_space;
 
 typedef struct history {
@@ -46,6 +48,7 @@ struct lpod_store {
   char *selector;
   lpod_link spaces, histories;
   unsigned creating;
+  bool told; /* that pods are asked for */
   void (*on_trouble)(void *arg, const char *text);
   void *arg;
 };
@@ -155,6 +158,7 @@ static void on_event(void *arg, lpod_watch_event event, lpod_doc *doc) {
 static void on_watch_end(void *arg, const lpod_error *error) {
   lpod_space *s = arg;
   s->watch = NULL;
+  if (error && error->code == 403) s->refused = *error;
   if (error) each_follower(s, report_blind, error);
 }
 
@@ -207,6 +211,7 @@ static lpod_space *space_of(lpod_store *store, const char *ns, bool make) {
     return NULL;
   }
   s->store = store;
+  lpod_error_clear(&s->refused);
   s->linger = (lpod_timer){.fire = on_linger, .arg = s};
   for (size_t b = 0; b < BUCKETS; b++) lpod_list_init(&s->followers[b]);
   lpod_list_init(&s->waiting);
@@ -219,16 +224,15 @@ lpod_rc lpod_store_follow(lpod_store *store, lpod_follower *follower, const char
   lpod_space *s = space_of(store, ns, true);
   if (!s) return lpod_nomem(err);
   lpod_timer_stop(lpod_kube_loop(store->kube), &s->linger);
-  if (!s->watch) {
-    lpod_rc rc = open_watch(s, resource_version, err);
-    if (rc != LPOD_OK) return rc;
-  }
+  lpod_rc rc = s->refused.rc;
+  if (rc == LPOD_OK && !s->watch && (rc = open_watch(s, resource_version, err))) return rc;
+  if (s->refused.rc != LPOD_OK) *err = s->refused;
   follower->space = s;
   follower->since = s->lists;
   follower->listed = true;
   lpod_list_add(&s->followers[bucket_of(follower->uid)], &follower->link);
   s->count++;
-  return LPOD_OK;
+  return rc;
 }
 
 /* Hand over what overtook the create's answer; called by the follower's owner when it is ready for events. */
@@ -248,6 +252,15 @@ void lpod_store_catch_up(lpod_store *store, lpod_follower *follower, const char 
     free_early(e);
     return;
   }
+}
+
+void lpod_store_tell_refused(lpod_store *store, const lpod_error *error) {
+  if (store->told || !store->on_trouble) return;
+  store->told = true;
+  char *text =
+      lpod_text_format("pods cannot be watched and are asked for every %d s: %s", LPOD_POLL_SECONDS, error->text);
+  if (text) store->on_trouble(store->arg, text);
+  free(text);
 }
 
 void lpod_store_unfollow(lpod_store *store, lpod_follower *follower) {
@@ -308,6 +321,8 @@ static void answer_search(history *h, lpod_search *search) {
       doc = h->docs[place];
       h->docs[place] = h->docs[--h->count];
     }
+    for (size_t i = 0; i < count; i++)
+      if ((int)i != chosen && !pods[i].checked && !pods[i].terminating) search->on_leftover(search->arg, &pods[i]);
     search->on_found(search->arg, chosen >= 0 ? &pods[chosen] : NULL, doc, NULL);
     for (size_t i = 0; i < count; i++) lpod_pod_free(&pods[i]);
   }

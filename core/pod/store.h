@@ -30,11 +30,14 @@ void lpod_store_free(lpod_store *store); /* nobody follows any more */
 void lpod_store_creating(lpod_store *store);
 void lpod_store_created(lpod_store *store);
 
-/* Follow a pod as of resource_version. Callbacks never run inside this function. */
+/* Follow a pod as of resource_version. Callbacks never run inside this function. When the watch was refused before for
+ * want of a right, that error again (code 403); the pod counts as followed all the same. */
 lpod_rc lpod_store_follow(lpod_store *store, lpod_follower *follower, const char *ns, const char *resource_version,
                           lpod_error *err);
 /* Hand over what overtook the create's answer, if anything did; runs the follower's callback. */
 void lpod_store_catch_up(lpod_store *store, lpod_follower *follower, const char *ns);
+/* on_blind came with a 403, and the pod is asked for instead: say so once. */
+void lpod_store_tell_refused(lpod_store *store, const lpod_error *error);
 void lpod_store_unfollow(lpod_store *store, lpod_follower *follower); /* fine when it does not follow */
 size_t lpod_store_count(const lpod_store *store);                     /* pods that are followed */
 bool lpod_store_follows(const lpod_store *store, const char *uid);
@@ -43,6 +46,7 @@ bool lpod_store_follows(const lpod_store *store, const char *uid);
 typedef struct lpod_search {
   lpod_link link;
   const char *find, *container; /* borrowed: selector of the task's pods, and its container's name */
+  void (*on_leftover)(void *arg, const lpod_pod *pod); /* before on_found: one that fits and was not chosen (FND-3) */
   void (*on_found)(void *arg, lpod_pod *pod, lpod_doc *doc,
                    const lpod_error *error); /* pod NULL: none; doc the callee's */
   void *arg;

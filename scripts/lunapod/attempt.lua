@@ -4,6 +4,7 @@
 -- close(), whatever happens in between.
 
 local errors = require "lunapod.errors"
+local hooks = require "lunapod.hooks"
 local record = require "lunapod.record"
 
 local Attempt = {}
@@ -18,7 +19,8 @@ local function new(settings)
   if not run then return nil, err end
   local self = setmetatable({
     op = settings.op, instance = settings.instance, scheduler = settings.instance.scheduler, context = settings.context,
-    handle = settings.handle, run = run, id = run:id(), reached = {}, name = settings.op.task_id,
+    handle = settings.handle, run = run, id = run:id(), reached = {}, seen_events = {},
+    name = settings.op.task_id,
     grace = settings.options.grace,
   }, Attempt)
   if settings.context.map_index then self.name = ("%s[%d]"):format(self.name, settings.context.map_index) end
@@ -66,16 +68,28 @@ function Attempt:output(text, container, lines)
   end
 end
 
+--- What a function of the script's makes of a line; one that fails is told once, and changes nothing (HOK-10).
+local function observed(self, name, fn, ...)
+  local ok, value = pcall(fn, ...) -- bare pcall: a callback must not wait
+  if ok then return value end
+  if not self.told_callback then
+    self.told_callback = true
+    self:warning(("%s failed: %s"):format(name, tostring(value)))
+  end
+end
+
 --- A log line, where somebody wants lines: callback, formatter, record (LOG-7, LOG-8).
 function Attempt:line(text, container, time)
   local op = self.op
   self.tail = ((self.tail or "") .. text .. "\n"):sub(-LOG_TAIL)
   if self.handle then self.handle:push_text(text .. "\n", container) end
-  if op.progress_callback then self.scheduler:observe(op.progress_callback, text, container, time, self:pod()) end
+  for _, fn in ipairs(hooks.of_lines(op) or {}) do
+    observed(self, "progress_callback", fn, text, container, time, self:pod())
+  end
   local it = { kind = "log", level = record.level(text), time = time, container = container, message = text }
   if op.log_formatter then
-    self.scheduler:observe(function() it.message = tostring(op.log_formatter(container, text)) end)
-    it.raw = true
+    local formatted = observed(self, "log_formatter", op.log_formatter, container, text)
+    if formatted ~= nil then it.message, it.raw = tostring(formatted), true end
   elseif op.container_name_log_prefix_enabled == false then
     it.raw = true
   end

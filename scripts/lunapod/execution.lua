@@ -5,113 +5,92 @@
 
 local core = require "lunapod.core"
 local contexts = require "lunapod.context"
+local collect = require "lunapod.collect"
 local errors = require "lunapod.errors"
+local hooks = require "lunapod.hooks"
 local outcomes = require "lunapod.outcome"
 local retry = require "lunapod.retry"
+local xcom = require "lunapod.xcom"
 
 local execution = {}
 
 local DEFAULT_GRACE = 30 -- the cluster's, when the task gives none
 local BEYOND_GRACE = 30  -- how much longer a clean-up may take (design §6)
-local EVENTS_TIMEOUT = 5
-local INIT_LINES = 20
 
 --- Seconds that the killing of this task's pod may take.
 function execution.kill_limit(op)
   return (op.termination_grace_period or DEFAULT_GRACE) + BEYOND_GRACE
 end
 
--- ---- events ----
-
-local function event_time(event)
-  return event.lastTimestamp ~= core.null and event.lastTimestamp or event.eventTime ~= core.null and event.eventTime
-    or event.firstTimestamp or ""
-end
-
---- Events of one second in the order in which they were written.
-local function earlier(a, b)
-  local one, other = tostring(event_time(a)), tostring(event_time(b))
-  if one ~= other then return one < other end
-  local function version(event) return tonumber(event.metadata and event.metadata.resourceVersion) or 0 end
-  return version(a) < version(b)
-end
-
---- The pod's events, oldest first, listed once; nil when there is no pod or they cannot be read.
-function execution.last_events(op, attempt)
-  local report = attempt:report()
-  if not report.uid then return nil end
-  local ok, list = attempt.scheduler:pcall(function()
-    return op:client():list("events", {
-      namespace = report.namespace, field_selector = "involvedObject.uid=" .. report.uid,
-      limit = 100, timeout = EVENTS_TIMEOUT,
-    })
-  end)
-  if not ok then
-    if errors.is_cancelled(list) then error(list, 0) end
-    return nil
-  end
-  if type(list) ~= "table" then return nil end
-  table.sort(list, earlier)
-  local events = {}
-  for i, event in ipairs(list) do
-    events[i] = {
-      type = event.type, reason = event.reason, message = event.message,
-      count = event.count ~= core.null and event.count or nil, time = core.parse_time(tostring(event_time(event))),
-    }
-    attempt:emit({
-      kind = "event", level = event.type == "Warning" and "warning" or "info", reason = event.reason,
-      message = outcomes.event_line(events[i]),
-    }, op.log_events_on_failure)
-  end
-  return events
-end
-
---- The end of the log of the init container that failed (INI-4): {container =, text =}; nil when none did.
-function execution.init_log(op, attempt)
-  local report = attempt:report()
-  for _, container in ipairs(report.containers or {}) do
-    if container.init and container.state == "terminated" and (container.exit_code or 0) ~= 0 then
-      local ok, text = attempt.scheduler:pcall(function()
-        local stream = assert(op:client():logs { namespace = report.namespace, pod = report.name,
-          container = container.name, tail_lines = INIT_LINES })
-        local lines = {}
-        repeat
-          local line = stream:next_line(EVENTS_TIMEOUT)
-          lines[#lines + 1] = line
-        until not line
-        stream:close()
-        return table.concat(lines, "\n")
-      end)
-      if not ok and errors.is_cancelled(text) then error(text, 0) end
-      return ok and text ~= "" and { container = container.name, text = text } or nil
-    end
-  end
-end
-
 -- ---- one try ----
 
-local function flow(this, context)
+--- What a pod that an earlier process left tells of the task (FND-2, FND-4, RTY-5).
+local function take_up(this, context, request)
+  local meta = this.pod and this.pod.metadata or {}
+  local labels, annotations = meta.labels or {}, meta.annotations or {}
+  context.try_number = tonumber(labels.try_number) or context.try_number
+  context.first_start = annotations.lunapod_first_start and core.parse_time(annotations.lunapod_first_start)
+    or meta.creationTimestamp and core.parse_time(meta.creationTimestamp)
+  local name = this.attempt:report().name
+  this.attempt:emit({ kind = "state", level = "info", state = "adopted",
+    message = ("takes up pod %s, left by an earlier process, at try %d"):format(name, context.try_number) }, true)
+  local hash = annotations.lunapod_spec_hash
+  if hash and hash ~= request.metadata.annotations.lunapod_spec_hash then
+    this.attempt:warning(("pod %s was made from another manifest than this task's is now"):format(name))
+  end
+  hooks.call(this, "on_operator_resuming")
+end
+
+local function publish_result(this, context)
+  local value = this.result
+  if value == nil then return end
+  xcom.push(this.instance, context, xcom.RETURN, value)
+  if this.multiple_outputs then
+    for key, item in pairs(value) do xcom.push(this.instance, context, key, item) end
+  end
+end
+
+local function read_result(this, context, ended_well)
+  if not this.do_xcom_push then return end
+  if ended_well then
+    this.result = this:extract_xcom(this.pod)
+  else -- RES-7: also of a task that failed, as long as its container ran
+    local task = this.attempt:report().task
+    if not (task and task.exit_code) then return end
+    local read, value = this.instance:pcall(this.extract_xcom, this, this.pod)
+    if read then this.result = value elseif errors.is_cancelled(value) then error(value, 0) end
+  end
+  publish_result(this, context)
+end
+
+--- The pod of this try, which may be one that an earlier process left.
+local function get_pod(this, context)
   local request = this:build_pod_request_obj(context)
-  this.pod = this:get_or_create_pod(request, context)
-  local attempt = this.attempt
-  local report = attempt:report()
-  if report.adopted then
-    local labels = this.pod and this.pod.metadata and this.pod.metadata.labels or {}
-    context.try_number = tonumber(labels.try_number) or context.try_number
-    attempt:emit { kind = "state", level = "info", state = "adopted",
-      message = ("takes up pod %s, left by an earlier process"):format(report.name) }
-  end
-  this:await_pod_start(this.pod)
-  local ok, err = this.instance:pcall(this.await_completion, this, this.pod)
-  if not ok and err ~= attempt.error then error(err, 0) end
-  if this.do_xcom_push then
-    if ok then
-      this.result = this:extract_xcom(this.pod)
-    elseif attempt:report().task and attempt:report().task.exit_code then -- RES-7: also of a task that failed
-      local read, value = this.instance:pcall(this.extract_xcom, this, this.pod)
-      if read then this.result = value elseif errors.is_cancelled(value) then error(value, 0) end
+  hooks.manifest(this, request)
+  local ok, pod = this.instance:pcall(this.get_or_create_pod, this, request, context)
+  if not ok then
+    if this.attempt and pod == this.attempt.error then -- CRT-6
+      this.attempt:emit { kind = "event", level = "info", message = collect.manifest(request) }
     end
+    error(pod, 0)
   end
+  this.pod = pod
+  local report = this.attempt:report()
+  xcom.push(this.instance, context, "pod_name", report.name)
+  xcom.push(this.instance, context, "pod_namespace", report.namespace)
+  if report.adopted then take_up(this, context, request) end
+  hooks.call(this, "on_pod_creation")
+end
+
+local function flow(this, context)
+  get_pod(this, context)
+  this:await_pod_start(this.pod)
+  hooks.call(this, "on_pod_starting")
+  local ok, err = this.instance:pcall(this.await_completion, this, this.pod)
+  if not ok and err ~= this.attempt.error then error(err, 0) end
+  hooks.call(this, "on_pod_completion")
+  hooks.call(this, "on_pod_teardown")
+  read_result(this, context, ok)
   if not ok then error(err, 0) end
 end
 
@@ -121,7 +100,7 @@ local function outcome_of(this, err)
   return outcomes.build {
     task_id = this.task_id, report = attempt and attempt:report(), pod = attempt and attempt:pod(), error = err,
     result = this.result, skip_codes = this.skip_on_exit_code, attempts = this.context.try_number,
-    log = attempt and attempt.tail,
+    log = attempt and attempt.tail, published = xcom.of(this.instance, this.context),
   }
 end
 
@@ -159,12 +138,10 @@ local function abandon(this, err, on_killed)
 end
 
 --- Run one try; returns its outcome. Raises what is not an outcome: a cancellation, an error of the script.
--- settings: handle, deadline_left, on_killed.
+-- settings: handle, on_killed.
 local function try(op, context, settings)
   local scheduler = op.instance.scheduler
-  local this = setmetatable({
-    operator = op, context = context, handle = settings.handle, deadline_left = settings.deadline_left,
-  }, { __index = op })
+  local this = setmetatable({ operator = op, context = context, handle = settings.handle }, { __index = op })
   local ok, err = scheduler:pcall(flow, this, context)
   local attempt = this.attempt
   if not attempt then -- the pod was never asked for
@@ -173,6 +150,7 @@ local function try(op, context, settings)
   end
   if ok or (err == attempt.error and not errors.is_cancelled(err)) then
     ok, err = scheduler:pcall(this.cleanup, this, this.pod, attempt:pod())
+    hooks.call(this, "on_pod_cleanup")
     if ok or (this.outcome and err == this.outcome.error) then
       attempt:close()
       return this.outcome or outcome_of(this, attempt.error)
@@ -200,6 +178,7 @@ local function tell(instance, op, context, outcome, handle)
     exit_code = outcome.exit_code, pod = outcome.pod and outcome.pod.name, attempts = outcome.attempts,
   }
   emit(instance, op, context, it)
+  if instance.summary then instance.summary:add(context, outcome) end
   if handle then handle:push_event(it) end
 end
 
@@ -227,6 +206,22 @@ local function time_left(op, context)
   return limit - (core.time() - context.first_start)
 end
 
+--- The base task's callback of this name.
+local function call_back(op, name, context)
+  if op[name] then hooks.observe(op, name, op[name], context) end
+end
+
+local ENDINGS = { succeeded = "on_success_callback", skipped = "on_skipped_callback" }
+
+--- What comes after this outcome: nil (it stands), or what retry.decide answered.
+local function next_try(op, outcome, context, infra)
+  if outcome.state == "succeeded" or outcome.state == "skipped" then return nil end
+  local decision = retry.decide(op, outcome, math.max(1, context.try_number - infra), infra, context)
+  local left = time_left(op, context)
+  if decision and left and decision.wait >= left then return nil end
+  return decision
+end
+
 --- All tries of one call. Returns the last one's outcome.
 local function run(op, context, handle)
   local instance = op.instance
@@ -234,22 +229,20 @@ local function run(op, context, handle)
   local function on_killed(outcome) tell(instance, op, context, outcome, handle) end
   context.history = history
   while true do
-    local outcome = try(current, context, {
-      handle = handle, deadline_left = time_left(current, context), on_killed = on_killed,
-    })
+    call_back(current, "on_execute_callback", context)
+    local outcome = try(current, context, { handle = handle, on_killed = on_killed })
     history[#history + 1] = outcome
     outcome.attempts = math.max(outcome.attempts or 1, #history)
+    context.outcome, context.error = outcome, outcome.error
     context.first_start = context.first_start or outcome.timing.created
-    local decision
-    if outcome.state ~= "succeeded" and outcome.state ~= "skipped" then
-      if outcome.error.class == "infra" then infra = infra + 1 end
-      decision = retry.decide(current, outcome, math.max(1, context.try_number - infra), infra, context)
-    end
-    local left = time_left(current, context)
-    if not decision or (left and decision.wait >= left) then
+    if outcome.error and outcome.error.class == "infra" then infra = infra + 1 end
+    local decision = next_try(current, outcome, context, infra)
+    if not decision then
       tell(instance, op, context, outcome, handle)
+      call_back(current, ENDINGS[outcome.state] or "on_failure_callback", context)
       return outcome
     end
+    call_back(current, "on_retry_callback", context)
     local reason = decision.reason and (" (%s)"):format(tostring(decision.reason)) or ""
     local message = ("try %d: %s; next try in %g s%s"):format(context.try_number, first_line(outcome.error),
       decision.wait, reason)

@@ -2,10 +2,8 @@
 -- container) makes the operator pod, made of the parameters alone. Values arrive rendered; which parameters there are
 -- and their types are parameters.lua's. What has the wrong shape is an error that names parameter and index.
 
-local compat = require "lunapod.compat"
 local core = require "lunapod.core"
 local errors = require "lunapod.errors"
-local naming = require "lunapod.naming"
 
 local fields = {}
 
@@ -13,14 +11,39 @@ local function bad(name, message, ...)
   errors.usage('parameter "%s": ' .. message, name, ...)
 end
 
+--- A copy of a list; anything else in its place is an error, and so is a list with named members or holes.
 local function list(name, value)
   if type(value) ~= "table" then
     bad(name, "expected a list, got %s", type(value) == "string" and ('the text "%s"'):format(value) or type(value))
   end
-  if core.mark(value) == "object" or (next(value) ~= nil and value[1] == nil) then
-    bad(name, "expected a list, got a map")
+  local out, count = core.array {}, #value
+  for key, item in next, value do
+    if type(key) ~= "number" then
+      if value[1] == nil then bad(name, "expected a list, got a map") end
+      bad(name, 'is a list and has the named member "%s", too', tostring(key))
+    end
+    if key < 1 or key > count then bad(name, "the list has a hole before number %s", tostring(key)) end
+    out[key] = item
   end
-  return core.array { compat.unpack(value) }
+  return out
+end
+
+local function map(name, value)
+  if type(value) ~= "table" then bad(name, "expected a map, got %s", type(value)) end
+  if value[1] ~= nil then bad(name, "expected a map, got a list") end
+  return value
+end
+
+--- A list of maps in the API's form.
+local function maps(name, value)
+  local out = list(name, value)
+  for i, item in ipairs(out) do
+    if type(item) ~= "table" then
+      bad(("%s[%d]"):format(name, i), "expected a map, got %s",
+        type(item) == "string" and ('the text "%s"'):format(item) or type(item))
+    end
+  end
+  return out
 end
 
 local function strings(name, value)
@@ -45,41 +68,56 @@ local function number_text(value)
   return nil
 end
 
-local function env_value(name, value)
+local function kind_of(value)
+  return value == core.null and "null" or type(value)
+end
+
+local function text_of(value)
   if type(value) == "string" then return value end
   if type(value) == "boolean" then return tostring(value) end
-  local text = type(value) == "number" and number_text(value)
-  if not text then bad(name, "expected a text, a number or a boolean, got %s", type(value)) end
-  return text
+  return type(value) == "number" and number_text(value) or nil
+end
+
+local function env_value(name, value)
+  return text_of(value) or bad(name, "expected a text, a number or a boolean, got %s", kind_of(value))
 end
 
 local function env_entry(name, item)
-  if type(item) ~= "table" then bad(name, "expected { name =, value = }, got %s", type(item)) end
-  if type(item.name) ~= "string" or item.name == "" then bad(name, "has no name") end
-  if item.valueFrom then return { name = item.name, valueFrom = item.valueFrom } end
+  if type(item) ~= "table" then bad(name, "expected { name =, value = }, got %s", kind_of(item)) end
+  if type(item.name) ~= "string" or item.name == "" then
+    local key, value = next(item)
+    local hint = type(key) == "string" and item.name == nil and text_of(value) and next(item, key) == nil
+    bad(name, "has no name%s", hint and ('; write { name = "%s", value = … }'):format(key) or "")
+  end
+  if item.value ~= nil and item.valueFrom ~= nil then bad(name, '"%s" has both value and valueFrom', item.name) end
+  if type(item.valueFrom) == "table" then return { name = item.name, valueFrom = item.valueFrom } end
   if item.value == nil then bad(name, '"%s" has neither value nor valueFrom', item.name) end
   return { name = item.name, value = env_value(name, item.value) }
 end
 
 local function env_vars(name, value)
-  if type(value) ~= "table" then bad(name, "expected a list or a map, got %s", type(value)) end
-  local out = core.array {}
+  if type(value) ~= "table" then
+    bad(name, "expected a list or a map, got %s", type(value) == "string" and ('the text "%s"'):format(value)
+      or kind_of(value))
+  end
   if value[1] ~= nil then
-    for i, item in ipairs(value) do out[i] = env_entry(("%s[%d]"):format(name, i), item) end
+    local out = list(name, value)
+    for i, item in ipairs(out) do out[i] = env_entry(("%s[%d]"):format(name, i), item) end
     return out
   end
-  for key, item in pairs(value) do
+  local out = core.array {}
+  for key, item in next, value do
     if type(key) ~= "string" or key == "" then bad(name, "expected names as keys, got %s", tostring(key)) end
     out[#out + 1] = type(item) == "table"
       and env_entry(name .. "." .. key, { name = key, value = item.value, valueFrom = item.valueFrom })
-      or { name = key, value = env_value(name .. "." .. key, item) }
+      or { name = key, value = text_of(item) or env_value(name .. "." .. key, item) }
   end
   table.sort(out, function(a, b) return a.name < b.name end)
   return out
 end
 
 local function runtime_envs(name, value)
-  local out = list(name, value)
+  local out = maps(name, value)
   for i, item in ipairs(out) do
     local key, path = item[1] or item.name, item[2] or item.field_path
     if not item.valueFrom then
@@ -105,12 +143,16 @@ local RESOURCES = {
 
 local function resources(name, value)
   local out = {}
-  for key, amount in pairs(value) do
+  for key, amount in next, map(name, value) do
     local place = RESOURCES[key]
     if place then
+      if type(amount) ~= "string" and type(amount) ~= "number" then
+        bad(name, '"%s": expected an amount such as "64Mi", got %s', key, kind_of(amount))
+      end
       out[place[1]] = out[place[1]] or {}
       out[place[1]][place[2]] = amount
     elseif key == "requests" or key == "limits" or key == "claims" then
+      if type(amount) ~= "table" then bad(name, '"%s": expected a map, got %s', key, kind_of(amount)) end
       out[key] = amount
     else
       bad(name, 'unknown key "%s", expected request_memory, request_cpu, limit_memory, limit_cpu, limit_gpu or '
@@ -123,16 +165,21 @@ end
 local function ports(name, value)
   local out = list(name, value)
   for i, port in ipairs(out) do
+    local place = ("%s[%d]"):format(name, i)
     if type(port) ~= "table" then
-      bad(("%s[%d]"):format(name, i), "expected a port or a pair (name, number), got %s", type(port))
+      bad(place, "expected a port or a pair (name, number), got %s", kind_of(port))
     end
     if port[1] ~= nil then out[i] = { name = port[1], containerPort = port[2] } end
+    local number = out[i].containerPort
+    if type(number) ~= "number" then
+      bad(place, "expected a number as containerPort, got %s", number == nil and "nothing" or kind_of(number))
+    end
   end
   return out
 end
 
 local function volumes(name, value)
-  local out = list(name, value)
+  local out = maps(name, value)
   for i, volume in ipairs(out) do
     if volume[1] ~= nil then -- the older pair (name, config)
       local made = { name = volume[1] }
@@ -144,7 +191,7 @@ local function volumes(name, value)
 end
 
 local function volume_mounts(name, value)
-  local out = list(name, value)
+  local out = maps(name, value)
   for i, mount in ipairs(out) do
     if mount[1] ~= nil then
       out[i] = { name = mount[1], mountPath = mount[2], subPath = mount[3], readOnly = mount[4] }
@@ -154,7 +201,7 @@ local function volume_mounts(name, value)
 end
 
 local function pull_secrets(name, value)
-  if type(value) ~= "string" then return list(name, value) end
+  if type(value) ~= "string" then return maps(name, value) end
   local out = core.array {}
   for part in value:gmatch("[^,]+") do
     part = part:match("^%s*(.-)%s*$")
@@ -163,45 +210,39 @@ local function pull_secrets(name, value)
   return out
 end
 
-local function labels(name, value)
+--- Values as text; null is an empty one.
+local function texts(name, value)
   local out = {}
-  for key, item in pairs(value) do
-    local text = item == core.null and "" or type(item) == "number" and number_text(item) or tostring(item)
-    local fault = naming.label_fault(tostring(key), text)
-    if fault then bad(("%s[%q]"):format(name, tostring(key)), "%s", fault) end
+  for key, item in next, map(name, value) do
+    local text = item == core.null and "" or text_of(item)
+    if not text then bad(("%s[%q]"):format(name, tostring(key)), "expected a text, got %s", kind_of(item)) end
     out[key] = text
   end
   return out
 end
 
-local function annotations(_, value)
-  local out = {}
-  for key, item in pairs(value) do out[key] = item == core.null and "" or tostring(item) end
-  return out
-end
-
 -- Parameter → where it goes, and how it is converted.
 local SPEC = {
-  { "affinity", "affinity" },
-  { "node_selector", "nodeSelector" },
-  { "node_selectors", "nodeSelector" },
-  { "tolerations", "tolerations", list },
-  { "security_context", "securityContext" },
+  { "affinity", "affinity", map },
+  { "node_selector", "nodeSelector", map },
+  { "node_selectors", "nodeSelector", map },
+  { "tolerations", "tolerations", maps },
+  { "security_context", "securityContext", map },
   { "service_account_name", "serviceAccountName" },
   { "automount_service_account_token", "automountServiceAccountToken" },
   { "image_pull_secrets", "imagePullSecrets", pull_secrets },
   { "hostname", "hostname" },
   { "subdomain", "subdomain" },
-  { "host_aliases", "hostAliases", list },
+  { "host_aliases", "hostAliases", maps },
   { "dnspolicy", "dnsPolicy" },
-  { "dns_config", "dnsConfig" },
+  { "dns_config", "dnsConfig", map },
   { "schedulername", "schedulerName" },
   { "priority_class_name", "priorityClassName" },
   { "runtime_class_name", "runtimeClassName" },
   { "active_deadline_seconds", "activeDeadlineSeconds" },
   { "hostnetwork", "hostNetwork" },
   { "volumes", "volumes", volumes },
-  { "init_containers", "initContainers", list },
+  { "init_containers", "initContainers", maps },
   { "termination_grace_period", "terminationGracePeriodSeconds" },
 }
 local CONTAINER = {
@@ -210,16 +251,16 @@ local CONTAINER = {
   { "arguments", "args", strings },
   { "image_pull_policy", "imagePullPolicy" },
   { "env_vars", "env", env_vars },
-  { "env_from", "envFrom", list },
+  { "env_from", "envFrom", maps },
   { "resources", "resources", resources },
   { "container_resources", "resources", resources },
   { "ports", "ports", ports },
   { "volume_mounts", "volumeMounts", volume_mounts },
-  { "container_security_context", "securityContext" },
+  { "container_security_context", "securityContext", map },
 }
 local METADATA = {
-  { "labels", "labels", labels },
-  { "annotations", "annotations", annotations },
+  { "labels", "labels", texts },
+  { "annotations", "annotations", texts },
   { "namespace", "namespace" },
 }
 

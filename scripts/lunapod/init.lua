@@ -5,6 +5,7 @@
 
 local core = require "lunapod.core"
 local instances = require "lunapod.instance"
+local policies = require "lunapod.policies"
 local terminal = require "lunapod.terminal"
 
 local lunapod = {
@@ -12,6 +13,7 @@ local lunapod = {
   json = core.json, yaml = core.yaml,
   version = core.version,
   error = core.error, is_error = core.is_error,
+  retry = policies,
 }
 
 --- The instance that the module's own functions use. Only this one writes: log lines and messages to standard error.
@@ -32,7 +34,8 @@ function lunapod.new(options)
   return instance
 end
 
-for _, name in ipairs { "spawn", "all", "map", "sleep", "run", "client", "connections", "close" } do
+for _, name in ipairs { "spawn", "all", "map", "sleep", "run", "client", "connections", "variables", "xcom_pull",
+  "close" } do
   lunapod[name] = function(...) return default[name](default, ...) end
 end
 function lunapod.pcall(...) return default.scheduler:pcall(...) end
@@ -42,7 +45,7 @@ function lunapod.xpcall(...) return default.scheduler:xpcall(...) end
 function lunapod.Secret(given) return require("lunapod.secret").new(given) end
 
 local fields = { task = true, KubernetesPodOperator = true, params = true, run_id = true, dag_id = true, engine = true,
-  on_record = true }
+  on_record = true, pod_mutation_hook = true }
 
 return setmetatable(lunapod, {
   __index = function(_, key)

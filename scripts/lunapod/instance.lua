@@ -8,13 +8,16 @@ local options = require "lunapod.options"
 local scheduler = require "lunapod.scheduler"
 local group = require "lunapod.group"
 local clients = require "lunapod.client"
+local hooks = require "lunapod.hooks"
+local xcom = require "lunapod.xcom"
 
 local Instance = {}
 
 local known = {
   host = "table", engine = "userdata|table", instance = "string", state = "string", on_record = "function",
   abi = "number", params = "table", run_id = "string", dag_id = "string", namespace = "string",
-  cluster_context = "string", config_file = "string", connections = "table",
+  cluster_context = "string", config_file = "string", connections = "table", variables = "table",
+  pod_mutation_hook = "function",
 }
 
 local function script_name()
@@ -84,9 +87,11 @@ local function new(given)
     params = given.params or {},
     run_id = given.run_id, run_id_given = given.run_id ~= nil, dag_id = given.dag_id,
     on_record = given.on_record,
-    named_connections = given.connections or {},
+    named_connections = given.connections or {}, named_variables = given.variables or {},
+    pod_mutation_hook = given.pod_mutation_hook,
     started = core.time(),
-    clients = {}, calls = {}, attempts = {},
+    clients = {}, calls = {}, attempts = {}, published = {},
+    versions = setmetatable({}, { __mode = "k" }), -- of a core client's server
   }, Instance)
 end
 
@@ -146,6 +151,20 @@ function Instance:connections(given)
   return self.named_connections
 end
 
+--- Values for `var` of templates: variables { name = value } adds some; variables() returns all.
+function Instance:variables(given)
+  if given ~= nil then
+    options.argument(given, "table", "variables")
+    for name, value in pairs(given) do self.named_variables[name] = value end
+  end
+  return self.named_variables
+end
+
+--- What a task of this run has published already, or nil: see xcom.lua.
+function Instance:xcom_pull(given)
+  return xcom.pull(self, given)
+end
+
 --- The core client for these settings; equal settings share one, and with it its connections and its watch.
 function Instance:core_client(given)
   local wanted = {
@@ -202,7 +221,7 @@ end
 
 --- Must log text be cut into lines? Blocks are enough when it only goes to the terminal.
 function Instance:wants_lines(op)
-  return self.on_record ~= nil or op.progress_callback ~= nil or op.log_formatter ~= nil
+  return self.on_record ~= nil or op.log_formatter ~= nil or hooks.of_lines(op) ~= nil
 end
 
 function Instance:unheard(fiber)

@@ -15,15 +15,21 @@ local manifest = {}
 
 -- ---- rendering ----
 
+local NEWLINE, RETURN = 10, 13
+
 --- Would rendering change it? Most values of a run are plain, and the template engine is not even loaded for them.
 local function is_template(value)
-  if type(value) == "string" then return value:find("{[{%%#]") ~= nil or value:find("[\r\n]$") ~= nil end
-  if type(value) == "function" then return true end
-  if type(value) ~= "table" then return false end
-  for key, item in pairs(value) do
-    if is_template(key) or is_template(item) then return true end
+  local kind = type(value)
+  if kind == "string" then
+    local last = value:byte(-1)
+    return last == NEWLINE or last == RETURN
+      or (value:find("{", 1, true) ~= nil and value:find("{[{%%#]") ~= nil)
+  elseif kind == "table" then
+    for key, item in next, value do
+      if is_template(item) or (type(key) == "string" and is_template(key)) then return true end
+    end
   end
-  return false
+  return kind == "function"
 end
 
 --- The engine, its lists and maps marked as the core's are.
@@ -34,31 +40,51 @@ local function engine()
 end
 
 --- A value with its templates filled in (TPL); texts are parsed once per operator (TPL-10). undefined: the operator's
--- unless given.
+-- unless given. A text in place of a list or map gives the value of its expression (TPL-6).
 function manifest.render(op, name, value, context, undefined)
   if not is_template(value) then return value end
   op.parsed = op.parsed or {}
+  local row = parameters.row(name)
   return engine().render_value(value, context, {
     name = name, null = core.null, undefined = undefined or op.undefined or "strict", cache = op.parsed,
+    native = type(value) == "string" and row ~= nil and row.accepts.table,
   })
+end
+
+--- The names in a map of environment variables are templates, too (TPL-2).
+local function with_names_rendered(op, map, context, undefined)
+  local out
+  for key, item in pairs(map) do
+    if type(key) == "string" and is_template(key) then
+      if not out then
+        out = {}
+        for other, value in pairs(map) do out[other] = value end
+      end
+      out[key] = nil
+      out[manifest.render(op, "env_vars", key, context, undefined)] = item
+    end
+  end
+  return out or map
 end
 
 --- Parameters by name, the templated ones rendered. Without a context there is little to render with: names that are
 -- not known are empty.
 local function rendered(op, context)
-  local values, names = {}, {}
-  for _, name in ipairs(parameters.rendered) do names[name] = true end
-  for _, name in ipairs(op.template_fields or {}) do names[name] = true end
-  for name in pairs(names) do
+  local values, undefined = {}, nil
+  if not context then context, undefined = { params = op.params or {}, task_id = op.task_id }, "lenient" end
+  local function fill(name)
     local value = op[name]
-    if value ~= nil and not (type(value) == "function" and not parameters.is_name(name)) then
-      if context then
-        values[name] = manifest.render(op, name, value, context)
-      else
-        local known = { params = op.params or {}, task_id = op.task_id }
-        values[name] = manifest.render(op, name, value, known, "lenient")
-      end
+    if value == nil or not is_template(value) then return end
+    value = manifest.render(op, name, value, context, undefined)
+    if name == "env_vars" and type(value) == "table" then
+      value = with_names_rendered(op, value, context, undefined)
     end
+    parameters.check_value(name, value)
+    values[name] = value
+  end
+  for _, name in ipairs(parameters.rendered) do fill(name) end
+  for _, name in ipairs(op.template_fields or {}) do -- a subclass may have more
+    if not parameters.is_name(name) and type(op[name]) ~= "function" then fill(name) end
   end
   return setmetatable(values, { __index = op })
 end
@@ -74,17 +100,30 @@ local function read_file(path)
   return text
 end
 
+local function must_be_pod(pod, what)
+  if type(pod) ~= "table" or pod[1] ~= nil then
+    errors.usage("%s: expected a Pod, found %s", what, type(pod) ~= "table" and type(pod) or "a list")
+  end
+  if pod.kind ~= nil and pod.kind ~= "Pod" then
+    errors.usage("%s: expected a Pod, found a %s", what, tostring(pod.kind))
+  end
+  if type(pod.metadata) == "table" and pod.metadata.resourceVersion then
+    errors.usage("%s: metadata.resourceVersion is the cluster's to give; remove it", what)
+  end
+  return pod
+end
+
 local function pod_of_file(op, path, context)
   local text = read_file(path)
   if context then text = manifest.render(op, path, text, context) end
   local documents, err = core.yaml.decode(text, path)
   if not documents then error(err, 0) end
   if #documents ~= 1 then errors.usage("%s: expected exactly one Pod, found %d documents", path, #documents) end
-  local pod = documents[1]
-  if type(pod) ~= "table" or (pod.kind and pod.kind ~= "Pod") then
-    errors.usage("%s: expected a Pod, found %s", path, type(pod) == "table" and tostring(pod.kind) or type(pod))
-  end
-  return pod
+  return must_be_pod(documents[1], path)
+end
+
+local function parameter_pod(values, name)
+  return values[name] and must_be_pod(values[name], ('parameter "%s"'):format(name))
 end
 
 local function base_pod(op, values, context)
@@ -92,9 +131,9 @@ local function base_pod(op, values, context)
   if values.pod_template_file then
     pod = pod_of_file(op, values.pod_template_file, context)
   elseif values.pod_template_dict then
-    pod = values.pod_template_dict
+    pod = parameter_pod(values, "pod_template_dict")
   end
-  return reconcile.pods(pod, values.full_pod_spec, op.merge)
+  return reconcile.pods(pod, parameter_pod(values, "full_pod_spec"), op.merge)
 end
 
 -- ---- steps on the merged pod ----
@@ -118,38 +157,69 @@ local function check_containers(pod)
   local seen = {}
   for _, field in ipairs { "initContainers", "containers" } do
     for i, container in ipairs(pod.spec[field] or {}) do
-      if container.name and seen[container.name] then
-        errors.usage('spec.%s[%d]: the name "%s" is taken by %s', field, i, container.name, seen[container.name])
+      local name = container.name
+      if name and seen[name] then
+        errors.usage('spec.%s[%d]: the name "%s" is taken by %s%s', field, i - 1, name, seen[name],
+          seen[name] == "spec.containers[0]" and ", the task's container" or "") -- MRG-13: the first one is renamed
       end
-      seen[container.name or i] = ("spec.%s[%d]"):format(field, i)
+      seen[name or i] = ("spec.%s[%d]"):format(field, i - 1)
     end
+  end
+end
+
+local ANNOTATIONS_MAX = 256 * 1024 -- bytes, R10
+
+local function check_metadata(values, metadata)
+  local function place(name, key)
+    local own = type(values[name]) == "table" and values[name][key] ~= nil
+    return (own and 'parameter "%s"[%q]' or "metadata.%s[%q]"):format(name, key)
+  end
+  local function check(name, fault_of)
+    local least, why -- of several faults the first by name: always the same one
+    for key, value in next, metadata[name] or {} do
+      local fault = fault_of(tostring(key), tostring(value))
+      if fault and (not least or tostring(key) < least) then least, why = tostring(key), fault end
+    end
+    if why then errors.usage("%s: %s", place(name, least), why) end
+  end
+  check("labels", naming.label_fault)
+  check("annotations", naming.key_fault)
+  local size = 0
+  for key, value in next, metadata.annotations or {} do size = size + #tostring(key) + #tostring(value) end
+  if size > ANNOTATIONS_MAX then
+    errors.usage('annotations: %d bytes in all, expected at most %d (256 KiB)', size, ANNOTATIONS_MAX)
   end
 end
 
 --- The base of the name; the core puts the suffix on (NAM-5).
-local function name_pod(op, values, pod)
+local function name_pod(op, values, metadata)
+  local from = "the template or full spec"
   if values.name then
     local base, fault = naming.base(values.name)
     if not base then errors.usage('parameter "name": "%s": %s', values.name:sub(1, 60), fault) end
-    pod.metadata.name = base
-  elseif not pod.metadata.name then
+    metadata.name, from = base, 'the parameter "name"'
+  elseif not metadata.name then
     local base = naming.slug(op.task_id)
     if base == "" then
       errors.usage('task_id "%s": no pod name can be made of it, give the parameter "name"', op.task_id)
     end
-    pod.metadata.name = base
+    metadata.name, from = base, "task_id"
   end
+  local name = tostring(metadata.name)
+  local fault = (op.random_name_suffix == false and naming.name_fault or naming.stem_fault)(name)
+  if fault then errors.usage('the pod\'s name "%s", of %s: %s', name:sub(1, 80), from, fault) end
 end
 
-local function add_labels(pod, context, cluster)
-  local labels = pod.metadata.labels or {}
+local function add_labels(metadata, context, cluster)
+  local labels = {}
+  for key, value in next, metadata.labels or {} do labels[key] = value end
   labels.lunapod_version = core.version:gsub("%+", "-")
   if context then
-    for key, value in pairs(naming.identity(context, cluster.instance)) do labels[key] = value end
+    for key, value in next, naming.identity(context, cluster.instance) do labels[key] = value end
     labels.try_number = ("%d"):format(context.try_number or 1)
     if cluster.in_cluster ~= nil then labels.lunapod_in_cluster = cluster.in_cluster and "True" or "False" end
   end
-  pod.metadata.labels = labels
+  metadata.labels = labels
 end
 
 local LIST_FIELDS = {}
@@ -164,16 +234,21 @@ for name in ([[
   LIST_FIELDS[name] = true
 end
 
+local array_mark, object_mark = getmetatable(core.array {}), getmetatable(core.object {})
+
 --- A copy without nulls, and with unmarked empty tables marked by what Kubernetes has under that name.
 local function finished(value, name)
-  if type(value) ~= "table" then return value end
-  local mark = core.mark(value)
-    or (value[1] ~= nil and "array")
-    or (next(value) == nil and LIST_FIELDS[name] and "array")
-    or "object"
-  local out = mark == "array" and core.array {} or core.object {}
-  for key, item in pairs(value) do
-    if item ~= core.null then out[key] = finished(item, key) end
+  local mark = getmetatable(value)
+  if mark ~= array_mark and mark ~= object_mark then
+    mark = (value[1] ~= nil or (LIST_FIELDS[name] and next(value) == nil)) and array_mark or object_mark
+  end
+  local out = setmetatable({}, mark)
+  for key, item in next, value do
+    if type(item) == "table" then
+      out[key] = finished(item, key)
+    elseif item ~= core.null then
+      out[key] = item
+    end
   end
   return out
 end
@@ -182,30 +257,19 @@ end
 -- nothing.
 function manifest.build(op, context, cluster)
   cluster = cluster or {}
-  local connection = cluster.connection or {}
-  local values = rendered(op, context)
-  if op.secrets and op.secrets[1] == nil and next(op.secrets) ~= nil then
-    errors.usage('parameter "secrets": expected a list, got a map')
-  end
-  local own = fields.pod(values, manifest.container_name(op))
-  local pod = finished(reconcile.pods(base_pod(op, values, context), own, op.merge))
-  pod.metadata = pod.metadata or core.object {}
-  pod.spec.containers[1].name = manifest.container_name(op) -- MRG-13
-  name_pod(op, values, pod)
-  pod.metadata.namespace = pod.metadata.namespace or connection.namespace
-  for i, it in ipairs(op.secrets or {}) do
-    if not secrets.is(it) then
-      if type(it) ~= "table" then
-        errors.usage('parameter "secrets"[%d]: expected lunapod.Secret { … }, got %s', i, type(it))
-      end
-      it = secrets.new(it)
-    end
-    secrets.apply(it, pod)
-  end
-  if op.do_xcom_push and op.result_from ~= "termination_message" then sidecar.add(pod, op, connection) end
+  local values, container = rendered(op, context), manifest.container_name(op)
+  local pod = reconcile.pods(base_pod(op, values, context), fields.pod(values, container), op.merge)
+  local metadata = pod.metadata or {}
+  pod.metadata = metadata
+  pod.spec.containers[1].name = container -- MRG-13
+  name_pod(op, values, metadata)
+  check_metadata(values, metadata)
+  metadata.namespace = metadata.namespace or (cluster.connection or {}).namespace
+  for i, it in ipairs(values.secrets or {}) do secrets.apply(secrets.of(it, i), pod) end
+  if op.do_xcom_push and sidecar.channel(op) == "sidecar" then sidecar.add(pod, op, cluster) end
   check_volumes(pod)
   check_containers(pod)
-  add_labels(pod, context, cluster)
+  add_labels(metadata, context, cluster)
   return finished(pod)
 end
 

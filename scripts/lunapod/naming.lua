@@ -45,22 +45,36 @@ function naming.label_value(text)
   return safe == "" and digest or safe:sub(1, 53) .. "-" .. digest
 end
 
-local LABEL_VALUE, LABEL_NAME = "^%w[%w_.-]*$", "^[%w][%w_.-]*$"
+--- What is wrong with a pod's whole name, or nil: the cluster takes DNS subdomains only (S03).
+function naming.name_fault(name)
+  if #name > 253 then return ("expected at most 253 characters, got %d"):format(#name) end
+  if not name:find("^[a-z0-9][a-z0-9.-]*$") or not name:find("[a-z0-9]$") or name:find("[.-]%.") or name:find("%.%-") then
+    return 'expected lower-case letters, digits, "-" and ".", with a letter or digit at both ends'
+  end
+end
+
+--- What is wrong with the name in front of the suffix that the core will put on (NAM-5), or nil.
+function naming.stem_fault(name)
+  return naming.name_fault((name:sub(1, 54):gsub("^[-.]+", ""):gsub("[-.]+$", "")))
+end
+
+--- What is wrong with a key of labels or annotations, or nil.
+function naming.key_fault(key)
+  local prefix, name = key:match("^(.-)/(.*)$")
+  if prefix and naming.name_fault(prefix) then return "the part before the slash is not a domain name" end
+  name = name or key
+  if #name > 63 or not name:find("^%w[%w_.-]*$") or not name:find("%w$") then
+    return 'expected a key of at most 63 letters, digits, "_", "." and "-"'
+  end
+end
 
 --- What is wrong with a label's key or value, or nil (PAR-labels: refused before sending).
 function naming.label_fault(key, value)
-  local prefix, name = key:match("^(.-)/(.*)$")
-  name = name or key
-  if prefix and (#prefix > 253 or not prefix:match("^[a-z0-9]([a-z0-9.-]*)$")) then
-    return "its prefix is not a domain name"
-  end
-  if #name > 63 or not name:match(LABEL_NAME) or not name:match("%w$") then
-    return 'expected a key of at most 63 letters, digits, "_", "." and "-"'
-  end
-  if value ~= "" and (#value > 63 or not value:match(LABEL_VALUE) or not value:match("%w$")) then
+  if value ~= "" and (#value > 63 or not value:find("^%w[%w_.-]*$") or not value:find("%w$")) then
     return ('expected a value of at most 63 letters, digits, "_", "." and "-", beginning and ending with a letter or '
-      .. 'digit, got "%s"'):format(value)
+      .. 'digit, got "%s"'):format(#value > 80 and value:sub(1, 80) .. "…" or value)
   end
+  return naming.key_fault(key)
 end
 
 --- Labels by which a try's pod says whose it is (LBL-1…13), without try_number's company: see naming.try_labels.

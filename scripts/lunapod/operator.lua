@@ -6,13 +6,17 @@
 local core = require "lunapod.core"
 local errors = require "lunapod.errors"
 local attempts = require "lunapod.attempt"
+local collect = require "lunapod.collect"
 local contexts = require "lunapod.context"
 local execution = require "lunapod.execution"
 local handles = require "lunapod.handle"
+local hooks = require "lunapod.hooks"
 local manifest = require "lunapod.manifest"
 local outcomes = require "lunapod.outcome"
 local parameters = require "lunapod.parameters"
 local run_options = require "lunapod.run_options"
+local sidecar = require "lunapod.sidecar"
+local xcom = require "lunapod.xcom"
 
 local Operator = {
   BASE_CONTAINER_NAME = "base",
@@ -25,6 +29,12 @@ Operator.__index = Operator
 
 local class_meta = {}
 
+local function make(class, given)
+  local op = setmetatable(parameters.define(given), class)
+  op.definition, op.hooks = given, hooks.list(given.callbacks)
+  return op
+end
+
 --- Class { parameters } makes a task; also instance:task { … }, where the instance comes first.
 function class_meta.__call(class, given, more)
   if given == class.instance and more ~= nil then given = more end
@@ -32,9 +42,7 @@ function class_meta.__call(class, given, more)
   local merged = {}
   for name, value in pairs(class.defaults or {}) do merged[name] = value end
   for name, value in pairs(given) do merged[name] = value end
-  local op = setmetatable(parameters.define(merged), class)
-  op.definition = merged
-  return op
+  return make(class, merged)
 end
 
 class_meta.__index = Operator
@@ -70,12 +78,12 @@ function Operator:with(given)
   local merged = {}
   for name, value in pairs(self.definition) do merged[name] = value end
   for name, value in pairs(given) do merged[name] = value end
-  local op = setmetatable(parameters.define(merged), getmetatable(self))
-  op.definition = merged
-  return op
+  return make(getmetatable(self), merged)
 end
 
 -- ---- access to the cluster ----
+
+local NATIVE_SIDECARS = 29 -- Kubernetes 1.29: sidecars as init containers that go on (RES-3)
 
 --- A parameter that says where the pod goes, rendered if it is a template.
 local function rendered(self, name, context)
@@ -123,6 +131,7 @@ function Operator:client()
   if not client then
     client = self.instance:client(client_settings(self, self.context))
     self.cached_client = client
+    hooks.call(self, "on_sync_client_creation", client)
   end
   return client
 end
@@ -133,6 +142,10 @@ local function cluster_of(self, context)
   if context and not self.instance.dry_run then
     cluster.instance = self.instance:installation()
     cluster.in_cluster = self:client().core:in_cluster()
+    if self.do_xcom_push and sidecar.channel(self) == "sidecar" then
+      local major, minor = self:client():version()
+      cluster.native_sidecar = not major or major > 1 or minor >= NATIVE_SIDECARS
+    end
   end
   return cluster
 end
@@ -166,8 +179,8 @@ end
 local function begin(self, request, context)
   if self.attempt then return self.attempt end
   local client = self:client().core
+  run_options.annotate(request, context)
   local options = run_options.of(self.operator or self, request, context, cluster_of(self, context))
-  if self.deadline_left then options.deadline = self.deadline_left end
   local attempt, err = attempts.new {
     op = self, instance = self.instance, client = client, context = context, options = options, handle = self.handle,
   }
@@ -181,7 +194,10 @@ end
 
 --- The manifest for this context; pure. Without a context: no labels of the task instance.
 function Operator:build_pod_request_obj(context)
-  return manifest.build(self.operator or self, context, cluster_of(self, context))
+  local pod = manifest.build(self.operator or self, context, cluster_of(self, context))
+  local hook = self.instance.pod_mutation_hook
+  if hook then hook(pod) end -- BLD-11
+  return pod
 end
 
 --- The pod that an earlier process left for this task instance, or nil.
@@ -197,7 +213,11 @@ end
 --- The found pod, if there is one, else a new one.
 function Operator:get_or_create_pod(pod_request_obj, context)
   local attempt = begin(self, pod_request_obj, context)
-  if self.operator then self:find_pod(pod_request_obj.metadata.namespace, context) end
+  if self.operator and self.reattach_on_restart ~= false then
+    local namespace = pod_request_obj.metadata.namespace or self:client():namespace()
+    local found = self:find_pod(namespace, context)
+    if self.find_pod ~= Operator.find_pod then must(attempt.run:adopt(found)) end -- a subclass has chosen
+  end
   must(attempt:advance("created"))
   return attempt:pod()
 end
@@ -205,7 +225,10 @@ end
 --- Returns when the pod has started, or ended already; raises when it does not in time.
 function Operator:await_pod_start(pod)
   local attempt = attempt_of(self, pod)
-  must(attempt:advance("started"))
+  local stop = collect.while_pending(self, attempt)
+  local ok, err = attempt:advance("started")
+  stop()
+  must(ok, err)
   return attempt:pod()
 end
 
@@ -216,10 +239,10 @@ function Operator:await_completion(pod)
   return attempt:pod()
 end
 
-local function result_error(self, attempt, message)
+local function result_error(self, attempt, fault)
   return core.error {
     kind = "task", rc = "TASK", class = "result", reason = "InvalidResult", retryable = true,
-    message = ("the result of pod %s is not JSON: %s"):format(attempt:report().name or self.task_id, message),
+    message = ("the result of pod %s is %s"):format(attempt:report().name or self.task_id, fault),
   }
 end
 
@@ -230,8 +253,14 @@ function Operator:extract_xcom(pod)
   local text = attempt.run:result()
   if text == nil then return nil end
   local value, err = core.json.decode(text)
+  local fault
   if value == nil then
-    local failure = result_error(self, attempt, tostring(err))
+    fault = "not JSON: " .. tostring(err)
+  elseif self.multiple_outputs and core.mark(value) ~= "object" then
+    fault = "not a map, which multiple_outputs asks for"
+  end
+  if fault then
+    local failure = result_error(self, attempt, fault)
     attempt.error = attempt.error or failure
     error(failure, 0)
   end
@@ -254,11 +283,12 @@ function Operator:process_pod_deletion(pod)
   if not self.operator then attempt:close() end
 end
 
---- What is done at every end but a kill: events, mark, delete, classify. Returns the outcome, or raises its error.
+--- What is done at every end but a kill: report, mark, delete, classify. Returns the outcome, or raises its error.
 function Operator:cleanup(pod, remote_pod)
   local attempt = attempt_of(self, pod)
-  local events = attempt.error and execution.last_events(self, attempt) or nil
-  local init_log = attempt.error and execution.init_log(self, attempt) or nil
+  if attempt.error then collect.tell(self, attempt) end
+  local events = attempt.error and collect.events(self, attempt) or nil
+  local init_log = attempt.error and collect.init_log(self, attempt) or nil
   self:patch_already_checked(remote_pod)
   self:process_pod_deletion(remote_pod)
   local outcome = outcomes.build {
@@ -266,6 +296,7 @@ function Operator:cleanup(pod, remote_pod)
     skip_codes = self.skip_on_exit_code,
     events = events, init_log = init_log, pod = remote_pod,
     attempts = self.context and self.context.try_number, log = attempt.tail,
+    published = self.context and xcom.of(self.instance, self.context),
   }
   self.outcome = outcome
   if outcome.error then error(outcome.error, 0) end

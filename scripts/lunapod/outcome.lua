@@ -39,7 +39,7 @@ local function is_skip(codes, exit_code)
 end
 
 --- "container base: terminated, exit code 3, reason Error"
-local function container_line(container)
+function outcome.container_line(container)
   local rest = {}
   if container.state == "terminated" then rest[#rest + 1] = "exit code " .. tostring(container.exit_code) end
   if container.signal and container.signal ~= 0 then rest[#rest + 1] = "signal " .. container.signal end
@@ -85,7 +85,7 @@ local function message_of(task_id, state, err, report, events, init_log)
     lines[#lines + 1] = indented(what .. task.message)
   end
   if state == "failed" then
-    for _, container in ipairs(report.containers or {}) do lines[#lines + 1] = "  " .. container_line(container) end
+    for _, container in ipairs(report.containers or {}) do lines[#lines + 1] = "  " .. outcome.container_line(container) end
   end
   if init_log then
     lines[#lines + 1] = ("  end of the log of init container %s:"):format(init_log.container)
@@ -101,7 +101,7 @@ local function message_of(task_id, state, err, report, events, init_log)
 end
 
 --- given: task_id, report (of the run; {} when there is none), error (the core's, or nil), result, skip_codes, events,
--- pod (as last seen), attempts, log (its end).
+-- pod (as last seen), attempts, log (its end), published (OUT-8).
 function outcome.build(given)
   local report, err = given.report or {}, given.error
   local task = report.task or {}
@@ -117,6 +117,7 @@ function outcome.build(given)
     snapshot = given.pod and { pod = given.pod, events = given.events or {}, log = given.log } or nil,
   }
   if state ~= "skipped" then it.result = given.result end
+  it.published = given.published
   if err and state ~= "skipped" then
     local fields = {
       kind = state == "killed" and "cancelled" or of_the_cluster[err.rc] and "api" or "task",

@@ -1,146 +1,47 @@
---- The operator's parameters as data: one row each, from which checks and defaults are made. A name that is not here is
--- an error that suggests the nearest one (S43); a wrong type says what was found and what is expected. What a parameter
--- becomes in the pod is fields.lua's.
+--- The operator's parameters as data: one row each, from which come the checks at definition, defaults, `lunapod params`
+-- and docs/parameters.md. A name that is not here is an error that suggests the nearest one (S43); a wrong value says
+-- what was found and what is expected. The rows stand in parameters/*.lua, in groups. What a parameter becomes in the
+-- pod is fields.lua's.
+--
+-- A row: name, types (joined by "|"), what is expected in words, its meaning in a line; and
+--   id        the seed's row (S01…), or the rule or case that wants it
+--   since     "seed" (if nothing is said), "newer" (a later Airflow) or "lunapod"
+--   rendered  templates in it are filled in (TPL-1, TPL-3)
+--   becomes   the field of the pod
+--   default, or in words what holds when it is not given: otherwise
+--   example   a value that works, as Lua
+--   one_of    the texts it may be; min, integer: bounds of a number; list, map: which kind of table
+--   instead   deprecated, and what to use; alias: the other spelling of the same; no_effect: accepted, and why it does
+--             nothing
 
+local core = require "lunapod.core"
 local errors = require "lunapod.errors"
+local naming = require "lunapod.naming"
 local options = require "lunapod.options"
+local secrets = require "lunapod.secret"
 
-local parameters = {}
+local parameters = { groups = {}, rendered = {} } -- rendered: names in a fixed order: the first error is always the same
 
--- name, types (joined by "|"), what is expected in words with an example; rendered: templates in it are filled in
--- (TPL-1, TPL-3).
-local rows = {
-  { "task_id", "string", 'a name such as "load-orders"' },
-  -- identity, image, command
-  { "namespace", "string", 'a namespace such as "jobs"', rendered = true },
-  { "image", "string", 'an image such as "busybox:1"', rendered = true },
-  { "name", "string", 'a pod name such as "load-orders"', rendered = true },
-  { "random_name_suffix", "boolean", "true or false", default = true },
-  { "cmds", "table|string", 'a list of strings such as { "sh", "-c" }', rendered = true },
-  { "arguments", "table|string", 'a list of strings such as { "--day", "{{ ds }}" }', rendered = true },
-  { "full_pod_spec", "table", "a Pod as a table", rendered = true },
-  { "pod_template_file", "string", "the path of a Pod manifest", rendered = true },
-  { "pod_template_dict", "table", "a Pod as a table", rendered = true },
-  { "merge", "string", '"given" or "peer"', one_of = { given = true, peer = true } },
-  -- environment
-  { "env_vars", "table|string", 'a map such as { NAME = "value" }, or a list of { name =, value = }', rendered = true },
-  { "env_from", "table", "a list of env sources", rendered = true },
-  { "configmaps", "table", "a list of ConfigMap names", rendered = true },
-  { "pod_runtime_info_envs", "table", 'a list of pairs such as { "POD_IP", "status.podIP" }' },
-  { "secrets", "table", "a list of lunapod.Secret { … }" },
-  -- resources, storage, ports
-  { "resources", "table", 'a map such as { request_memory = "64Mi" }', rendered = true },
-  { "container_resources", "table", 'a map such as { requests = { memory = "64Mi" } }', rendered = true },
-  { "ports", "table", "a list of ports" },
-  { "volumes", "table", "a list of volumes", rendered = true },
-  { "volume_mounts", "table", "a list of volume mounts", rendered = true },
-  { "init_containers", "table", "a list of containers", rendered = true },
-  -- scheduling, security, network, metadata
-  { "affinity", "table", "a map in API form", rendered = true },
-  { "node_selector", "table", "a map of node labels", rendered = true },
-  { "node_selectors", "table", "a map of node labels", rendered = true, replaced_by = "node_selector" },
-  { "tolerations", "table", "a list of tolerations" },
-  { "security_context", "table", "a map in API form" },
-  { "container_security_context", "table", "a map in API form" },
-  { "service_account_name", "string", "the name of a service account", rendered = true },
-  { "automount_service_account_token", "boolean", "true or false" },
-  { "image_pull_secrets", "string|table", 'names separated by commas, or a list of { name = }' },
-  { "image_pull_policy", "string", '"Always", "IfNotPresent" or "Never"' },
-  { "hostnetwork", "boolean", "true or false" },
-  { "hostname", "string", "a host name", rendered = true },
-  { "subdomain", "string", "a domain name", rendered = true },
-  { "host_aliases", "table", "a list of host aliases" },
-  { "dnspolicy", "string", 'a policy such as "ClusterFirst"' },
-  { "dns_config", "table", "a map in API form" },
-  { "schedulername", "string", "the name of a scheduler" },
-  { "priority_class_name", "string", "the name of a priority class" },
-  { "runtime_class_name", "string", "the name of a runtime class" },
-  { "active_deadline_seconds", "number", "seconds" },
-  { "termination_message_policy", "string", '"File" or "FallbackToLogsOnError"' },
-  { "labels", "table", "a map of labels", rendered = true },
-  { "annotations", "table", "a map of annotations", rendered = true },
-  -- cluster access
-  { "kubernetes_conn_id", "string", "the name of a connection", rendered = true },
-  { "in_cluster", "boolean", "true or false" },
-  { "config_file", "string", "the path of a kubeconfig", rendered = true },
-  { "cluster_context", "string", "the name of a context", rendered = true },
-  -- run behaviour
-  { "base_container_name", "string", "a container's name" },
-  { "reattach_on_restart", "boolean", "true or false", default = true },
-  { "durable", "boolean", "true or false" },
-  { "startup_timeout_seconds", "number", "seconds", default = 120 },
-  { "schedule_timeout_seconds", "number", "seconds" },
-  { "startup_check_interval_seconds", "number", "seconds" },
-  { "image_grace", "number", "seconds" },
-  { "config_grace", "number", "seconds" },
-  { "runtime_grace", "number", "seconds" },
-  { "events_after", "number", "seconds" },
-  { "wait_for", "string", '"container" or "pod"', one_of = { container = true, pod = true } },
-  { "base_container_status_polling_interval", "number", "seconds" },
-  { "get_logs", "boolean", "true or false", default = true },
-  { "container_logs", "string|table|boolean", "a container's name, a list of names, or true for all" },
-  { "init_container_logs", "string|table|boolean", "an init container's name, a list of names, or true for all" },
-  { "container_name_log_prefix_enabled", "boolean", "true or false", default = true },
-  { "log_formatter", "function", "a function of container and message" },
-  { "progress_callback", "function", "a function of line, container, timestamp and pod" },
-  { "log_events_on_failure", "boolean", "true or false", default = false },
-  { "log_pod_spec_on_failure", "boolean", "true or false", default = false },
-  { "do_xcom_push", "boolean", "true or false", default = false },
-  { "multiple_outputs", "boolean", "true or false", default = false },
-  { "result_from", "string", '"sidecar" or "termination_message"',
-    one_of = { sidecar = true, termination_message = true } },
-  { "result_max", "number", "bytes" },
-  { "xcom_sidecar_container_security_context", "table", "a map in API form" },
-  { "is_delete_operator_pod", "boolean", "true or false" },
-  { "on_finish_action", "string", '"delete_pod", "delete_succeeded_pod", "delete_active_pod" or "keep_pod"',
-    one_of = { delete_pod = true, delete_succeeded_pod = true, delete_active_pod = true, keep_pod = true } },
-  { "abandon", "boolean", "true or false" },
-  { "on_kill_action", "string", '"delete_pod" or "keep_pod"', one_of = { delete_pod = true, keep_pod = true } },
-  { "termination_grace_period", "number", "seconds" },
-  { "skip_on_exit_code", "number|table", "an exit code or a list of them" },
-  { "api_retries", "number", "a number of tries" },
-  { "api_retry_wait_min", "number", "seconds" },
-  { "api_retry_wait_max", "number", "seconds" },
-  -- the task
-  { "params", "table", "a map of values" },
-  { "undefined", "string", '"strict" or "lenient"', one_of = { strict = true, lenient = true } },
-  { "retries", "number", "a number of retries" },
-  { "retry", "function", "a function of outcome, attempt and context" },
-  { "retry_delay", "number", "seconds" },
-  { "retry_exponential_backoff", "boolean", "true or false" },
-  { "max_retry_delay", "number", "seconds" },
-  { "infra_retries", "number", "a number of retries" },
-  { "execution_timeout", "number", "seconds" },
-  { "callbacks", "table", "a table of hooks such as { on_pod_creation = function(pod) … end }, or a list of them" },
-  { "on_execute_callback", "function", "a function of the context" },
-  { "on_success_callback", "function", "a function of the context" },
-  { "on_failure_callback", "function", "a function of the context" },
-  { "on_retry_callback", "function", "a function of the context" },
-  { "on_skipped_callback", "function", "a function of the context" },
-  -- of a scheduler's world or the peer's polling: accepted, without effect
-  { "deferrable", "boolean", "true or false" },
-  { "poll_interval", "number", "seconds" },
-  { "logging_interval", "number", "seconds" },
-  { "trigger_kwargs", "table", "a map" },
-  { "owner", "string", "a name" },
-  { "queue", "string", "a name" },
-  { "pool", "string", "a name" },
-  { "pool_slots", "number", "a number" },
-  { "priority_weight", "number", "a number" },
-  { "weight_rule", "string", "a name" },
-  { "trigger_rule", "string", "a name" },
-  { "depends_on_past", "boolean", "true or false" },
-  { "wait_for_downstream", "boolean", "true or false" },
-  { "doc", "string", "a text" },
-  { "doc_md", "string", "a text" },
-}
+local by_name, rows = {}, {}
 
-local by_name = {}
-parameters.rendered = {} -- in a fixed order, so that the first error is always the same one
-for _, row in ipairs(rows) do
-  row.name, row.types, row.expected = row[1], row[2], row[3]
-  by_name[row.name] = row
+local function enter(row)
+  row.name, row.types, row.expected, row.meaning = row[1], row[2], row[3], row[4]
+  row.since = row.since or "seed"
+  row.accepts = {}
+  for kind in row.types:gmatch("[^|]+") do row.accepts[kind] = true end
+  if row.one_of then
+    row.choice = {}
+    for _, word in ipairs(row.one_of) do row.choice[word] = true end
+  end
+  by_name[row.name], rows[#rows + 1] = row, row
   if row.rendered then parameters.rendered[#parameters.rendered + 1] = row.name end
+end
+
+for _, file in ipairs { "pod", "life", "task" } do
+  for _, group in ipairs(require("lunapod.parameters." .. file)) do
+    parameters.groups[#parameters.groups + 1] = group
+    for _, row in ipairs(group) do enter(row) end
+  end
 end
 
 --- The seed's template fields (S46); a subclass may have more.
@@ -148,36 +49,145 @@ parameters.fields = {
   "image", "cmds", "arguments", "env_vars", "labels", "config_file", "pod_template_file", "namespace",
 }
 
+--- The row of a parameter, or nil.
+function parameters.row(name)
+  return by_name[name]
+end
+
 function parameters.is_name(name)
   return by_name[name] ~= nil
 end
 
+--- The known name nearest to a wrong one, or nil.
+function parameters.nearest(name)
+  return options.nearest(name, by_name)
+end
+
+-- ---- checks ----
+
+--- What a row expects, in words, with an example.
+function parameters.expected(row)
+  if row.one_of then
+    local words = {}
+    for _, word in ipairs(row.one_of) do
+      if word ~= "" then words[#words + 1] = ('"%s"'):format(word) end
+    end
+    local last = table.remove(words)
+    return table.concat(words, ", ") .. " or " .. last
+  end
+  if row.types == "boolean" then return row.expected end
+  return ("%s such as %s"):format(row.expected, row.example)
+end
+
 local function found(value)
   if type(value) == "string" then return ('the text "%s"'):format(#value > 40 and value:sub(1, 40) .. "…" or value) end
-  return value == nil and "nothing" or "a " .. type(value)
+  if type(value) == "number" then return "the number " .. tostring(value) end
+  if type(value) == "boolean" then return tostring(value) end
+  if type(value) ~= "table" then return "a " .. type(value) end
+  return (core.mark(value) == "array" or value[1] ~= nil) and "a list" or "a map"
+end
+
+local function is_list(value)
+  local mark = core.mark(value)
+  return mark == "array" or (mark == nil and (value[1] ~= nil or next(value) == nil))
+end
+
+local function number_fault(row, value)
+  if row.integer and value % 1 ~= 0 then return "a whole number" end
+  if value ~= value or (row.min and value < row.min) then return ("%s or more"):format(tostring(row.min or 0)) end
+end
+
+local function exit_code_fault(value)
+  for _, code in ipairs(type(value) == "table" and value or { value }) do
+    if type(code) ~= "number" or code % 1 ~= 0 or code < 0 or code > 255 then
+      return "whole numbers from 0 to 255", code
+    end
+  end
+end
+
+--- What is expected instead of this value, and what was found; nil when it is fine.
+local function fault(row, value)
+  if not row.accepts[type(value)] then return parameters.expected(row), found(value) end
+  if row.choice and not row.choice[value] then return parameters.expected(row), ('"%s"'):format(value) end
+  if type(value) == "number" and not row.exit_codes then
+    local wanted = number_fault(row, value)
+    if wanted then return wanted, tostring(value) end
+  end
+  if row.exit_codes then
+    local wanted, code = exit_code_fault(value)
+    if wanted then return wanted, found(code) end
+  end
+  if type(value) == "table" and next(value) ~= nil then
+    if row.list and not is_list(value) then return parameters.expected(row), "a map" end
+    if row.map and is_list(value) then return parameters.expected(row), "a list" end
+  end
+end
+
+--- Check a value, at definition or after its templates were filled in. A text where a list belongs is answered with how
+-- to write it.
+function parameters.check_value(name, value)
+  local row = by_name[name]
+  if not row then return end
+  local wanted, got = fault(row, value)
+  if wanted then errors.usage('parameter "%s": expected %s, got %s', name, wanted, got) end
+end
+
+--- May its value be told only when templates are filled in?
+local function is_open(row, value)
+  return row.rendered and (type(value) == "function" or (type(value) == "string" and value:find("{[{%%]") ~= nil))
 end
 
 local function check(name, value)
   local row = by_name[name]
   if not row then
-    local near = type(name) == "string" and options.nearest(name, by_name)
+    local near = type(name) == "string" and parameters.nearest(name)
     errors.usage("task: unknown parameter %s%s", type(name) == "string" and '"' .. name .. '"' or tostring(name),
       near and ('; did you mean "%s"?'):format(near) or "")
   end
-  local fits = ("|" .. row.types .. "|"):find("|" .. type(value) .. "|", 1, true)
-  local computed = type(value) == "function" and row.rendered -- TPL-3
-  local unset = type(value) == "userdata"                     -- lunapod.null: takes away what a lower layer set
-  if not fits and not computed and not unset then
-    errors.usage('parameter "%s": expected %s, got %s', name, row.expected, found(value))
+  if value ~= core.null and not is_open(row, value) then -- null takes away what a lower layer set
+    parameters.check_value(name, value)
   end
-  if row.one_of and type(value) == "string" and not row.one_of[value] then
-    errors.usage('parameter "%s": expected %s, got "%s"', name, row.expected, value)
-  end
+end
+
+--- Errors of one value with another, or of a value's content, that need no template and no cluster to be known.
+local CONTENT = {}
+
+function CONTENT.name(value)
+  local base, why = naming.base(value)
+  if not base then errors.usage('parameter "name": "%s": %s', value:sub(1, 60), why) end
+end
+
+function CONTENT.secrets(value)
+  for i, it in ipairs(value) do secrets.of(it, i) end
 end
 
 local function contradicts(a, b)
   if a == nil or b == nil then return false end
   return (a and "delete_pod" or "keep_pod") ~= b
+end
+
+local tointeger = rawget(math, "tointeger") -- where integers are a type of their own
+
+--- 5.0 is 5: the cluster takes no fraction for a whole number.
+local function whole(value)
+  return tointeger and tointeger(value) or value
+end
+
+local LONGEST_MESSAGE = 4096 -- bytes that a container's termination message holds
+
+local function conflicts(out)
+  local function clash(text, ...) errors.usage('task "%s": ' .. text, out.task_id, ...) end
+  if out.resources and out.container_resources then
+    clash "resources and container_resources are two names of one thing; give one of them"
+  end
+  if out.result_from == "termination_message" and (out.result_max or 0) > LONGEST_MESSAGE then
+    clash('result_from = "termination_message" carries at most %d bytes, and result_max is %s', LONGEST_MESSAGE,
+      tostring(out.result_max))
+  end
+  if (out.api_retry_wait_min or 0) > (out.api_retry_wait_max or math.huge) then
+    clash("api_retry_wait_min is %s, more than api_retry_wait_max, %s", tostring(out.api_retry_wait_min),
+      tostring(out.api_retry_wait_max))
+  end
 end
 
 --- Check what a task was given and fill in defaults. Returns a new table.
@@ -186,7 +196,8 @@ function parameters.define(given)
   for _, row in ipairs(rows) do out[row.name] = row.default end
   for name, value in pairs(given) do
     check(name, value)
-    out[name] = value
+    if value ~= core.null and CONTENT[name] and not is_open(by_name[name], value) then CONTENT[name](value) end
+    out[name] = by_name[name].integer and whole(value) or value
   end
   if out.task_id == nil and out.name == nil then
     errors.usage("task: task_id is not given: the name of the task in its run")
@@ -200,7 +211,21 @@ function parameters.define(given)
   out.on_finish_action = given.on_finish_action
     or (given.is_delete_operator_pod == false and "keep_pod" or "delete_pod")
   out.is_delete_operator_pod = out.on_finish_action == "delete_pod"
+  conflicts(out)
   return out
+end
+
+--- Lines to tell the author of a definition: what is deprecated, and what does nothing here. In the order of the rows.
+function parameters.notes(given)
+  local lines = {}
+  for _, row in ipairs(rows) do
+    if given[row.name] ~= nil and row.instead then
+      lines[#lines + 1] = ('parameter "%s" is deprecated, use "%s"'):format(row.name, row.instead)
+    elseif given[row.name] ~= nil and row.no_effect then
+      lines[#lines + 1] = ('parameter "%s" has no effect: %s'):format(row.name, row.no_effect)
+    end
+  end
+  return lines
 end
 
 return parameters

@@ -28,7 +28,9 @@ end
 
 local function copy(map)
   local out = {}
-  for key, value in pairs(map or {}) do out[key] = value end
+  for key, value in next, map or {} do
+    if value ~= core.null then out[key] = value end
+  end
   return out
 end
 
@@ -108,7 +110,7 @@ local function merge_containers(base, client, mode)
   for i, container in ipairs(client) do
     local place = i
     if i > 1 and paired then place = paired[container.name] or #out + 1 end
-    out[place] = merge_container(out[place], container, mode, ("spec.containers[%d]"):format(i))
+    out[place] = merge_container(out[place], container, mode, ("spec.containers[%d]"):format(i - 1))
   end
   return out
 end
@@ -120,13 +122,12 @@ local function merge_spec(base, client, mode)
   end)
 end
 
---- The pod that results of laying client over base; either may be nil.
+--- The pod that results of laying client over base, which may be nil.
 function reconcile.pods(base, client, mode)
-  if base == nil then return client end
   if client == nil then return base end
   return merge(base, client, mode, function(key, below, above)
-    if key == "metadata" then return true, below and merge_metadata(below, above, mode) or above end
-    if key == "spec" then return true, below and merge_spec(below, above, mode) or above end
+    if key == "metadata" then return true, merge_metadata(below, above, mode) end
+    if key == "spec" then return true, merge_spec(below, above, mode) end
   end)
 end
 

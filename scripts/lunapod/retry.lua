@@ -10,10 +10,15 @@ local retry = {}
 local hopeless = { image = true, config = true, credential = true, permission = true }
 local INFRA_WAIT, INFRA_WAIT_MAX = 5, 60
 
+--- Would another try end as this one did, whatever the waiting?
+function retry.is_hopeless(err)
+  return hopeless[err.class or ""] or false
+end
+
 --- What the parameters say when there is no policy: retries, retry_delay, exponential back-off with a maximum.
 local function by_parameters(op, outcome, attempt)
   local err = outcome.error
-  if outcome.state == "unknown" or (err and hopeless[err.class or ""]) then return nil end
+  if outcome.state == "unknown" or (err and retry.is_hopeless(err)) then return nil end
   if attempt > (op.retries or 0) then return nil end
   local delay = op.retry_delay or 300
   if op.retry_exponential_backoff then delay = delay * 2 ^ (attempt - 1) end

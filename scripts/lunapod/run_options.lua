@@ -1,10 +1,12 @@
 --- What the core needs to run a task's pod, beside the manifest: how to find an earlier one, which logs to follow, where
 -- the result is, limits and what becomes of the pod. Pure, as the manifest is.
 
+local core = require "lunapod.core"
 local fields = require "lunapod.fields"
 local manifest = require "lunapod.manifest"
 local naming = require "lunapod.naming"
 local sidecar = require "lunapod.sidecar"
+local waiting = require "lunapod.waiting"
 
 local run_options = {}
 
@@ -37,12 +39,26 @@ local function containers_to_follow(op, pod)
   return out, unknown
 end
 
+--- Put on the pod what a later process needs to know of it: a digest of its spec (FND-4), and when the task's first pod
+-- was made (RTY-5).
+function run_options.annotate(pod, context)
+  local annotations = pod.metadata.annotations or {}
+  annotations.lunapod_spec_hash = core.digest("sha256", core.json.encode(pod.spec)):sub(1, 16)
+  annotations.lunapod_first_start = context and context.first_start and core.format_time(context.first_start, 6) or nil
+  pod.metadata.annotations = annotations
+end
+
 local ON_FINISH = {
   delete_pod = "delete",
   delete_succeeded_pod = "delete_succeeded",
   delete_active_pod = "delete_active",
   keep_pod = "keep",
 }
+
+local function on_finish(op)
+  local action = op.on_finish_action or "delete_pod"
+  return action == "keep_pod" and op.abandon and "abandon" or ON_FINISH[action]
+end
 
 --- The task's own labels, as they are in the pod.
 local function labels_of(op, context)
@@ -55,7 +71,6 @@ function run_options.of(op, pod, context, cluster)
   local instance = cluster and cluster.instance
   local reattach = context and instance and op.reattach_on_restart ~= false
   local look = reattach and context.has_history and (context.try_number or 1) == 1
-  local result = op.do_xcom_push and (op.result_from or "sidecar") or "none"
   return {
     manifest = pod,
     exact_name = op.random_name_suffix == false,
@@ -65,13 +80,15 @@ function run_options.of(op, pod, context, cluster)
     container = manifest.container_name(op),
     logs = op.get_logs ~= false and containers_to_follow(op, pod) or {},
     log_prefix = op.container_name_log_prefix_enabled ~= false,
-    result_from = result,
+    result_from = op.do_xcom_push and sidecar.channel(op) or "none",
     result_limit = op.result_max,
     start_timeout = op.startup_timeout_seconds,
     schedule_timeout = op.schedule_timeout_seconds,
     deadline = op.execution_timeout,
     grace = op.termination_grace_period,
-    on_finish = ON_FINISH[op.on_finish_action or "delete_pod"],
+    waiting_rules = waiting.rules(op),
+    wait_for_pod = op.wait_for == "pod",
+    on_finish = on_finish(op),
     create_tries = op.api_retries,
     create_wait_min = op.api_retry_wait_min,
     create_wait_max = op.api_retry_wait_max,

@@ -389,13 +389,15 @@ function Scheduler:work(seconds)
   if seconds ~= 0 and self.on_idle then self.on_idle() end
   local stop -- measured from the wake-up on: the wait itself takes no CPU
   local started = clock()
-  local ok, why = self.engine:step(seconds)
+  local ok, why = true, nil
+  if not self.undrained then ok, why = self.engine:step(seconds) end -- else the network waits until we have caught up
   if ok == nil then error(why, 0) end
   stop = started + CPU_OF_A_TURN
   local more
   repeat
     more = self:dispatch(self.engine:next_event())
   until not more or clock() > stop
+  self.undrained = more
   local last = self.last -- what becomes ready from here on has its turn in the next one
   if self.first <= last and self.on_resume then self.on_resume() end
   while self.first <= last do

@@ -30,6 +30,14 @@ function secret.new(given)
   if kind == "volume" and not target then
     errors.usage("Secret %s: a volume needs deploy_target, the folder it appears in", given.secret)
   end
+  if kind == "env" and given.items then
+    errors.usage("Secret %s: items are for volumes; an environment variable takes key", given.secret)
+  end
+  for i, item in ipairs(given.items or {}) do
+    if type(item) ~= "table" or type(item.key) ~= "string" or type(item.path) ~= "string" then
+      errors.usage('Secret %s: items[%d]: expected { key = "…", path = "…" }', given.secret, i)
+    end
+  end
   local out = {}
   for name, value in pairs(given) do out[name] = value end
   return setmetatable(out, Secret)
@@ -37,6 +45,15 @@ end
 
 function secret.is(value)
   return getmetatable(value) == Secret
+end
+
+--- The descriptor of a member of the parameter `secrets`, which may be a plain table.
+function secret.of(value, index)
+  if secret.is(value) then return value end
+  if type(value) ~= "table" then
+    errors.usage('parameter "secrets"[%d]: expected lunapod.Secret { … }, got %s', index, type(value))
+  end
+  return secret.new(value)
 end
 
 local function volume_name(it)
@@ -48,13 +65,17 @@ local function volume_name(it)
   return "secretvol" .. core.digest("sha256", table.concat(parts, "\n")):sub(1, 10)
 end
 
+--- A list with one more at its end; the list itself may be somebody else's.
+local function add(owner, field, item)
+  local out = core.array {}
+  for i, other in ipairs(owner[field] or {}) do out[i] = other end
+  out[#out + 1] = item
+  owner[field] = out
+end
+
 --- Put one into a pod: its first container, and spec.volumes.
 function secret.apply(it, pod)
   local container = pod.spec.containers[1]
-  local function add(owner, field, item)
-    owner[field] = owner[field] or core.array {}
-    table.insert(owner[field], item)
-  end
   if it.deploy_type == "env" and it.key then
     add(container, "env", {
       name = it.deploy_target:upper(), valueFrom = { secretKeyRef = { name = it.secret, key = it.key } },

@@ -175,6 +175,12 @@ void lpod_cancel(lpod_engine *engine, lpod_id id) {
   }
 }
 
+void lpod_hold(lpod_engine *engine, lpod_id id, bool held) {
+  queued *slot = enqueue(engine, LPOD_EVENT_WARNING, id);
+  slot->event.text = held ? "held" : "gone";
+  slot->event.len = 4;
+}
+
 const lpod_event *lpod_engine_next(lpod_engine *engine) {
   if (engine->taken) drop_first(engine);
   while (engine->count && !engine->queue[engine->first].event.kind) drop_first(engine);
@@ -407,6 +413,17 @@ lpod_rc lpod_run_cancel(lpod_run *run, int64_t grace, lpod_error *err) {
   return LPOD_OK;
 }
 
+lpod_rc lpod_run_adopt(lpod_run *run, const lpod_value *pod, lpod_error *err) {
+  (void)err;
+  snprintf(run->finish, sizeof run->finish, "adopt %.40s",
+           pod ? lpod_value_text(lpod_value_get(pod, "metadata"), "name") : "none");
+  return LPOD_OK;
+}
+const lpod_waiting_rule *lpod_run_waiting_rules(void) {
+  static const lpod_waiting_rule rules[] = {{"ErrImagePull", "qps", -1, "image"}, {"StartError", NULL, 10, "config"},
+                                            {NULL, NULL, 0, NULL}};
+  return rules;
+}
 void lpod_run_detach(lpod_run *run) { lpod_cancel(run->client->engine, run->id); }
 void lpod_run_set_on_finish(lpod_run *run, lpod_on_finish on_finish) {
   snprintf(run->finish, sizeof run->finish, "%d", (int)on_finish);

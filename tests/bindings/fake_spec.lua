@@ -90,11 +90,15 @@ describe("engine", function()
 end)
 
 describe("events", function()
-  it("timer: id and kind alone; a cancelled one does not come", function()
+  it("timer: id and kind alone; a cancelled one does not come; hold is passed on", function()
     local first, second = engine:timer(1), engine:timer(0.5)
     assert.is_true(engine:cancel(first))
     assert.same({ n = 2, second, "timer" }, event())
     assert.equal(0, event().n)
+    for _, held in ipairs { true, false } do
+      assert.is_true(engine:hold(9, held))
+      assert.same({ n = 3, 9, "warning", held and "held" or "gone" }, event())
+    end
     fails("api", "that long", engine:timer(2e6))
   end)
 

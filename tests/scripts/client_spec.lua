@@ -87,6 +87,65 @@ describe("the client", function()
     assert.equal("jobs", fake.requests[1].namespace)
   end)
 
+  it("a log that nobody reads is held at its bound, and goes on when all of it is taken (L15, M2)", function()
+    local line = ("x"):rep(1000)
+    fake.stream = function()
+      local events = {}
+      for i = 1, 300 do events[i] = { i, "output", nil, "base", { { text = line, time = i } }, n = 5 } end
+      events[301] = { 400, "warning", "possible gap" }
+      events[302] = { 400, "output", nil, "base", { { text = "late", time = 400 } }, n = 5 }
+      return events
+    end
+    local log = client:logs { pod = "p", follow = true }
+    lunapod.sleep(200)
+    assert.same({}, fake.engine.held)
+    lunapod.sleep(150)
+    assert.is_true(fake.engine.held[log.id])
+    for i = 1, 300 do
+      assert.is_true(fake.engine.held[log.id])
+      assert.same({ line, i }, { log:next_line() })
+    end
+    assert.same({}, fake.engine.held)
+    assert.same({ "late", 400, true }, { log:next_line() })
+    log:close()
+  end)
+
+  it("a watch that nobody reads is held, too (L15)", function()
+    fake.stream = function()
+      local events = {}
+      for i = 1, 200 do events[i] = { 0, "watch", "ADDED", { n = i } } end
+      return events
+    end
+    local watch = client:watch { kind = "pods" }
+    lunapod.sleep(1)
+    assert.is_true(fake.engine.held[watch.id])
+    for i = 1, 200 do assert.equal(i, watch:next().object.n) end
+    assert.same({}, fake.engine.held)
+    watch:close()
+  end)
+
+  it("exec: wait goes on with a command that was held, and collects no more than its limit (L15)", function()
+    local text, count = ("x"):rep(1024 * 1024), 3
+    fake.stream = function()
+      local events = {}
+      for i = 1, count do events[i] = { i, "output", text, "stdout" } end
+      events[count + 1] = { count + 1, "end", nil, 0, n = 4 }
+      return events
+    end
+    local exec = client:exec { pod = "p", command = { "x" } }
+    lunapod.sleep(1.5)
+    assert.is_true(fake.engine.held[exec.id])
+    local code, out = exec:wait()
+    assert.same({ 0, 3 * #text }, { code, #out })
+    assert.same({}, fake.engine.held)
+    count = 70
+    exec = client:exec { pod = "p", command = { "x" } }
+    local none, err = exec:wait()
+    assert.is_nil(none)
+    assert.equal("LIMIT", err.rc)
+    assert.same({}, fake.engine.due)
+  end)
+
   it("exec gives exit code and output, and takes input", function()
     fake.stream = function() return { { 0, "open", "v5" }, { 1, "output", "out", "stdout" },
       { 1, "output", "err", "stderr" }, { 2, "end", nil, 3,

@@ -257,7 +257,7 @@ describe("merging", function()
     assert.equal("i", it.spec.containers[1].image)
     assert.equal("Never", it.spec.restartPolicy) -- BLD-13
     write("kind: Job\n")
-    fails("expected a Pod, found Job", { pod_template_file = path })
+    fails("expected a Pod, found a Job", { pod_template_file = path })
     write("kind: Pod\n---\nkind: Pod\n")
     fails("found 2 documents", { pod_template_file = path })
     write("kind: [\n")
@@ -285,7 +285,7 @@ describe("parameters", function()
   end
   it("are checked at definition, with the nearest name and an example (S43)", function()
     wrong('unknown parameter "imagee"; did you mean "image"%?', { imagee = "x" })
-    wrong('"image": expected an image such as "busybox:1", got a number', { image = 1 })
+    wrong('"image": expected an image such as "busybox:1", got the number 1', { image = 1 })
     wrong('"on_finish_action": expected .*got "delete"', { on_finish_action = "delete" })
     wrong("contradict", { is_delete_operator_pod = false, on_finish_action = "delete_pod" })
     assert.has_error(function() parameters.define { image = "x" } end)
@@ -324,5 +324,39 @@ describe("options of a run", function()
       options({ full_pod_spec = pod, container_logs = { "b", "base" }, init_container_logs = "i" }).logs)
     assert.same({}, options({ get_logs = false }).logs)
     assert.same({ "base" }, options({ container_logs = { "base", "nobody" } }).logs)
+  end)
+end)
+
+describe("a field that the server refuses", function()
+  local origins = require "lunapod.origins"
+  local op = {
+    affinity = { nodeAffinty = {} }, volumes = { { name = "v" } }, labels = { a = "b" },
+    container_security_context = { privileged = true },
+    full_pod_spec = { spec = { colour = "red", containers = { { fo = 1 }, { image = "x", odd = 1 } } } },
+  }
+  it("is told with the parameter that it came from", function()
+    assert.equal("affinity", origins.of(op, "spec.affinity.nodeAffinty"))
+    assert.equal("volumes", origins.of(op, "spec.volumes[1].name"))
+    assert.equal("full_pod_spec", origins.of(op, "spec.colour"))
+    assert.equal("full_pod_spec", origins.of(op, "spec.containers[0].fo"))
+    assert.equal("full_pod_spec", origins.of(op, "spec.containers[1].odd"))
+    assert.equal("labels", origins.of(op, "metadata.labels"))
+    assert.equal("container_security_context", origins.of(op, "spec.containers[0].securityContext.privileged"))
+  end)
+  it("is told without one when that cannot be known", function()
+    assert.is_nil(origins.of(op, "spec.tolerations[0].key"))
+    assert.is_nil(origins.of(op, "spec.containers[1].securityContext.privileged"))
+    assert.is_nil(origins.of({ image = "x" }, "spec.imagePullSecrets"))
+  end)
+  it("is found in the server's messages, each once", function()
+    assert.equal('; spec.colour comes from the parameter "full_pod_spec"; spec.affinity.nodeAffinty comes from the '
+      .. 'parameter "affinity"', origins.explain(op, 'Pod in version "v1" cannot be handled as a Pod: strict decoding '
+      .. 'error: unknown field "spec.affinity.nodeAffinty", unknown field "spec.colour", unknown field "spec.colour"')
+      :gsub("^(; spec.affinity[^;]*)(.*)$", "%2%1"))
+    assert.equal('; spec.volumes[0].name comes from the parameter "volumes"',
+      origins.explain(op, 'Pod "t" is invalid: spec.volumes[0].name: Duplicate value: "v"'))
+    assert.equal('; metadata.labels comes from the parameter "labels"', origins.explain(op, "json: cannot unmarshal "
+      .. "number into Go struct field ObjectMeta.metadata.labels of type string"))
+    assert.equal("", origins.explain(op, 'pods "t" is forbidden: no PriorityClass with name high was found'))
   end)
 end)

@@ -69,6 +69,12 @@ LPOD_API int64_t lpod_engine_time(const lpod_engine *engine);
 /* End a timer, request, watch, log or exec: its events, also those waiting to be taken, do not come any more.
  * Unknown ids are fine. */
 LPOD_API void lpod_cancel(lpod_engine *engine, lpod_id id);
+/* A reader that cannot keep up: read no more of this log, watch or exec (of a run: its logs), or go on. What was read
+ * still comes. A log or watch is given up and resumed, each line and event once; what the server cannot tell again is a
+ * WARNING of its id (a log's possible gap), or LISTING … SYNCED. An exec's command waits as soon as the network's
+ * buffers are full. The engine does the same by itself while more than 16 MiB wait to be taken. Unknown ids are fine.
+ */
+LPOD_API void lpod_hold(lpod_engine *engine, lpod_id id, bool held);
 
 /* ---- events ---- */
 
@@ -202,7 +208,8 @@ typedef enum lpod_on_finish {
   LPOD_FINISH_DELETE,
   LPOD_FINISH_DELETE_SUCCEEDED,
   LPOD_FINISH_DELETE_ACTIVE,
-  LPOD_FINISH_KEEP
+  LPOD_FINISH_KEEP,   /* the object: a pod that is still active is stopped (DEL-5) */
+  LPOD_FINISH_ABANDON /* keep it, and leave it running */
 } lpod_on_finish;
 
 typedef struct lpod_waiting_rule { /* STA-5: the first rule that fits decides; a table ended by reason NULL */
@@ -230,9 +237,13 @@ typedef struct lpod_run_options {
   const lpod_waiting_rule *waiting_rules; /* NULL: STA-5's table */
   int64_t grace;                          /* of a kill, seconds (KIL-2); negative: the cluster's */
   lpod_on_finish on_finish;
+  bool wait_for_pod;                       /* the end of all containers is awaited, not only the task's (OUT-1) */
   unsigned create_tries;                   /* CRT-2; 0: 5 */
   double create_wait_min, create_wait_max; /* 0: 1 and 15 */
 } lpod_run_options;
+
+/* STA-5 as shipped: what waiting_rules is when it is NULL. */
+LPOD_API const lpod_waiting_rule *lpod_run_waiting_rules(void);
 
 /* One container of the pod as last seen. */
 typedef struct lpod_container {
@@ -270,6 +281,9 @@ LPOD_API lpod_id lpod_run_id(const lpod_run *run);
  * reached gives the PHASE event with the error; only CLEANED can be asked for then, and it works from wherever the run
  * is. OUTPUT and STATE come meanwhile. */
 LPOD_API lpod_rc lpod_run_advance(lpod_run *run, lpod_phase phase, lpod_error *err);
+/* Take up this pod (an object as the API gives it, with uid and resourceVersion) instead of looking for one; before
+ * LPOD_PHASE_CREATED was asked for. NULL: none, whatever was found. */
+LPOD_API lpod_rc lpod_run_adopt(lpod_run *run, const lpod_value *pod, lpod_error *err);
 /* Kill (KIL-1…4): delete the pod whatever on_finish says, once there is one; then PHASE CLEANED with an error of
  * LPOD_E_CANCELLED. grace in seconds, negative: the options'. Comes through also between a create and its answer. */
 LPOD_API lpod_rc lpod_run_cancel(lpod_run *run, int64_t grace, lpod_error *err);

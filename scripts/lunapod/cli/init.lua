@@ -7,7 +7,7 @@ local core = require "lunapod.core"
 
 local cli = {}
 
-local commands = { "run", "dry-run", "ps", "clean" }
+local commands = { "run", "dry-run", "params", "ps", "clean" }
 
 local function module_of(command)
   return require("lunapod.cli." .. command:gsub("-", "_"))

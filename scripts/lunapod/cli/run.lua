@@ -2,6 +2,7 @@
 
 local core = require "lunapod.core"
 local program = require "lunapod.cli.program"
+local summary = require "lunapod.cli.summary"
 
 local run = {
   takes_rest = true,
@@ -37,9 +38,14 @@ function run.run(arguments, lunapod, cli)
       if it.level ~= "debug" or arguments.verbose then core.write(1, record.to_json(it)) end
     end
   end
-  return program.run(instance, cli, arguments.file, {
+  local ended = not ndjson and summary.new() or nil
+  instance.summary = ended
+  local status = program.run(instance, cli, arguments.file, {
     arguments = arguments.rest, verbose = arguments.verbose, stdout_taken = ndjson,
   })
+  local text = ended and ended:text()
+  if text then core.write(2, text) end
+  return status
 end
 
 return run

@@ -1,5 +1,6 @@
 -- Faults of a real cluster: servers killed in mid log, pods that vanish, never start or end badly
--- (faults.md X02, X18, X33, X42-X45, X48; M11, M16, M17, M20, M21, M23; V1-V7).
+-- (faults.md X02, X18, X33, X42-X45, X48, X59; M11, M16, M17, M20, M21, M23; V1-V7).
+local cjson = require "cjson"
 local support = require "cluster.specs.support"
 
 local task = support.task
@@ -175,5 +176,66 @@ describe("a fault:", function()
       skip_on_exit_code = 99,]],
       "local result, outcome = task:execute() print(result, outcome.state)") })
     assert.equal("nil\tskipped\n", result.out)
+  end)
+
+  -- ---- a user with some rights only (X59): a service account and a role of its own ----
+
+  --- Environment of a user with these rights: {{verb,verb}, {resource,…}}, …
+  local function user_with(name, rules)
+    local role = {}
+    for i, rule in ipairs(rules) do role[i] = { apiGroups = { "" }, verbs = rule[1], resources = rule[2] } end
+    local account = { kind = "ServiceAccount", name = name, namespace = "default" }
+    local made = { apiVersion = "v1", kind = "List", items = {
+      { apiVersion = "v1", kind = "ServiceAccount", metadata = { name = name } },
+      { apiVersion = "rbac.authorization.k8s.io/v1", kind = "Role", metadata = { name = name }, rules = role },
+      { apiVersion = "rbac.authorization.k8s.io/v1", kind = "RoleBinding", metadata = { name = name },
+        roleRef = { apiGroup = "rbac.authorization.k8s.io", kind = "Role", name = name }, subjects = { account } },
+    } }
+    assert(support.kubectl({ "apply", "-n", "default", "-f", "-" }, cjson.encode(made)))
+    finally(function()
+      support.kubectl { "delete", "-n", "default", "serviceaccount,role,rolebinding", name }
+    end)
+    local token = support.kubectl { "create", "token", name, "-n", "default" }:gsub("%s", "")
+    local config = cjson.decode((assert(support.kubectl { "config", "view", "--raw", "-o", "json" })))
+    for _, user in ipairs(config.users) do user.user = { token = token } end
+    return { KUBECONFIG = support.file(cjson.encode(config), name .. ".kubeconfig") }
+  end
+
+  local life = [[arguments = { "for i in 1 2 3; do echo line $i; sleep 1; done; exit 0" },]]
+
+  it("no right to watch or list: pods are asked for every 5 s, which is said once (X59)", function()
+    local env = user_with("no-watch", { { { "create", "get", "patch", "delete" }, { "pods" } },
+      { { "get" }, { "pods/log" } } })
+    local script = task(life, [[
+      lunapod.map({ 1, 2, 3 }, function() task:execute() end)
+      print "done"]])
+    local result = support.expect_status(0, support.lunapod({ "run", script }, { env = env, seconds = 60 }))
+    assert.equal("done\n", result.out)
+    says(result, "pods cannot be watched and are asked for every 5 s", "forbidden")
+    assert.equal(1, support.count(result.err, "cannot be watched"))
+    for i = 1, 3 do assert.equal(3, support.count(result.err, "[base] line " .. i .. "\n")) end
+    assert.equal(0, support.count(result.err, "possible gap"))
+  end)
+
+  it("no right to read logs: the task runs without, and it is said (X59)", function()
+    local env = user_with("no-logs", { { { "create", "get", "list", "watch", "patch", "delete" }, { "pods" } } })
+    local result = support.expect_status(0, support.lunapod({ "run", task(life) }, { env = env, seconds = 30 }))
+    says(result, "pods/log", "forbidden")
+    assert.equal(0, support.count(result.err, "[base]"))
+  end)
+
+  it("no right to delete: the pod is left, and it is said (X59)", function()
+    local env = user_with("no-delete", { { { "create", "get", "list", "watch", "patch" }, { "pods" } },
+      { { "get" }, { "pods/log" } } })
+    local result = support.expect_status(0, support.lunapod({ "run", task(life) }, { env = env, seconds = 30 }))
+    says(result, "could not be deleted: it is left behind")
+    assert.not_equal("", support.sweep())
+  end)
+
+  it("no right to see events: a failure is told without them (X59)", function()
+    local env = user_with("no-events", { { { "create", "get", "list", "watch", "patch", "delete" }, { "pods" } },
+      { { "get" }, { "pods/log" } } })
+    local result = support.lunapod({ "run", task [[arguments = { "exit 3" },]] }, { env = env, seconds = 30 })
+    says(support.expect_status(1, result), "exit code 3")
   end)
 end)

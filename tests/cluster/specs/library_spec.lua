@@ -1,6 +1,6 @@
 -- The library without the program: execute in plain Lua, the client by itself, map's stop and continue, an
 -- instance's end
--- (design §4 and §6; R3, R7, W, L, EX5).
+-- (design §4 and §6; R3, R7, W, L, L15, M2, EX5).
 local support = require "cluster.specs.support"
 
 --- Runs a plain Lua script that begins with the library at hand.
@@ -119,6 +119,46 @@ describe("the library in a plain Lua program", function()
     assert.equal("0\tgot words", lines[7])
     assert.truthy(result.out:find("0\t3000000\tnil\n", 1, true), result.out)
     assert.truthy(result.out:find "nil\ttrue\t%d+\n$", result.out)
+  end)
+
+  it("a log that is written faster than it is read: memory is bounded, each line comes once (L15, M2)", function()
+    local result = lua([[
+      local function resident()
+        for line in io.lines "/proc/self/status" do
+          local kib = line:match "^VmRSS:%s+(%d+)"
+          if kib then return kib / 1024 end
+        end
+      end
+      local client = lunapod.client()
+      local write = "seq 1 600000 | sed 's/$/ ]] .. ("x"):rep(90) .. [[/'; sleep 1"
+      local pod = assert(client:create("pods", { metadata = { generateName = "spec-", labels = {
+        lunapod_instance = "]] .. support.instance
+        .. [[" } }, spec = { restartPolicy = "Never", terminationGracePeriodSeconds = 0, containers = { {
+          name = "main", image = "busybox:1", command = { "sh", "-c", write } } } } }))
+      local watch = assert(client:watch { kind = "pods", field_selector = "metadata.name=" .. pod.metadata.name })
+      repeat
+        local item = assert(watch:next(60))
+        local status = item.object and item.object.status
+      until status and status.phase == "Running"
+      watch:close()
+      local log = assert(client:logs { pod = pod.metadata.name, container = "main", follow = true })
+      local before, most, last, gaps = resident(), 0, 0, 0
+      for _ = 1, 3 do
+        lunapod.sleep(1)
+        most = math.max(most, resident())
+      end
+      while true do
+        local line, _, gap = log:next_line(60)
+        if not line then break end
+        local number = tonumber(line:match "^%d+")
+        if gap then gaps = gaps + 1 elseif number ~= last + 1 then show("after", last, "came", number) end
+        last = number
+        if number % 50000 == 0 then most = math.max(most, resident()) end
+      end
+      assert(client:delete("pods", pod.metadata.name, { grace = 0, uid = pod.metadata.uid }))
+      show(last, gaps == 0 or "gaps", most - before < 20 or most - before)
+    ]], { seconds = 180 })
+    assert.truthy(result.out:find "^600000\t[%a]+\ttrue\n$", result.out)
   end)
 
   it("map: on_error continue gives results and errors by index; stop raises the first (design §6)", function()

@@ -167,7 +167,7 @@ function Process:signal(name)
   os.execute(("kill -%s %d 2>/dev/null"):format(name, self.pid))
 end
 
---- The program's end: {status, signal, out, err, seconds}. One that does not end in time is killed, and an error.
+--- The program's end: {status, signal, out, err, summary, seconds}; err is without the summary of `lunapod run`. One that does not end in time is killed, and an error.
 function Process:wait(seconds)
   local ok, why = pcall(support.eventually, seconds or 120, "the end of " .. table.concat(self.words, " "),
     function() return self:ended() end)
@@ -175,8 +175,10 @@ function Process:wait(seconds)
   if not ok then self:signal "KILL" end
   local _, how, code = self.pipe:close()
   if not ok then error(why .. said(self), 2) end
+  local err = self:err()
+  local summary = err:match "TASK +ATTEMPTS.*$" or ""
   return { status = how == "exit" and code or 128 + code, signal = how == "signal" and code or nil, out = self:out(),
-    err = self:err(), seconds = took }
+    err = err:sub(1, #err - #summary), summary = summary, seconds = took }
 end
 
 --- Waits until standard error (or, with `stream` "out", output) holds this text.
@@ -314,6 +316,91 @@ local task = lunapod.KubernetesPodOperator {
 }
 %s
 ]]):format(parameters, after or "print(lunapod.json.encode((task:execute())))"))
+end
+
+-- ---- programs that report ----
+
+-- What a script finds when it runs by support.report: pod(name, parameters, context) lists a pod to run, all of them at
+-- once at the script's end; request(name, parameters, context) builds a manifest and has the server check it without
+-- creating anything; show(name, value) reports any value.
+local PRELUDE = [[
+local lunapod = require "lunapod"
+local function show(name, value) print(lunapod.json.encode { name = name, value = value }) end
+local function plain(value)
+  if type(value) ~= "table" then return value end
+  local out = {}
+  for key, item in pairs(value) do out[key] = item end
+  return out
+end
+local function task(parameters)
+  local all = { task_id = "task", image = "busybox:1", cmds = { "sh", "-c" }, termination_grace_period = 1,
+    container_name_log_prefix_enabled = false }
+  for key, value in pairs(parameters) do all[key] = value end
+  if parameters.without then
+    for _, key in ipairs(parameters.without) do all[key] = nil end
+    all.without = nil
+  end
+  return lunapod.KubernetesPodOperator(all)
+end
+local function outcome_of(ok, result, outcome)
+  local err
+  if not ok then
+    outcome, err = type(result) == "table" and result.outcome or { state = "raised" }, result
+    result = outcome.result
+  end
+  local snapshot = outcome.snapshot or {}
+  local said = type(err) == "table" and err or {}
+  return { state = outcome.state, exit_code = outcome.exit_code, result = result, error = err and tostring(err),
+    class = said.class, reason = said.reason, kind = said.kind, pod = snapshot.pod, log = snapshot.log,
+    events = snapshot.events, published = plain(outcome.published), name = outcome.pod and outcome.pod.name,
+    namespace = outcome.pod and outcome.pod.namespace, attempts = outcome.attempts }
+end
+local jobs = {}
+local function pod(name, parameters, context) jobs[#jobs + 1] = { name, parameters, context } end
+local function request(name, parameters, context)
+  local ok, built = lunapod.pcall(function() return task(parameters):build_pod_request_obj(context) end)
+  if not ok then return show(name, { error = tostring(built) }) end
+  local namespace = built.metadata.namespace or "default"
+  local answer, err = lunapod.client():request { method = "POST", body = built,
+    path = "/api/v1/namespaces/" .. namespace .. "/pods", query = { dryRun = "All", fieldValidation = "Strict" } }
+  show(name, { built = built, pod = answer, error = not answer and tostring(err) or nil })
+end
+local function run_pods()
+  local fibers = {}
+  for i, job in ipairs(jobs) do
+    fibers[i] = lunapod.spawn(function()
+      show(job[1], outcome_of(lunapod.pcall(function() return task(job[2]):execute(job[3]) end)))
+    end)
+  end
+  lunapod.all(fibers)
+  jobs = {}
+end
+]]
+
+--- Runs a script with the functions above by `lunapod run`: what it reported, by name, and its end. Anything else that
+-- the script prints is left out. options: as for start, words (more arguments), status.
+function support.report(text, options)
+  options = options or {}
+  local words = { "run", support.file(PRELUDE .. text .. "\nrun_pods()\n") }
+  for _, word in ipairs(options.words or {}) do words[#words + 1] = word end
+  local result = support.expect_status(options.status or 0, support.lunapod(words, options))
+  local reported = {}
+  for line in result.out:gmatch "[^\n]+" do
+    local ok, it = pcall(cjson.decode, line)
+    if ok and type(it) == "table" and it.name then reported[it.name] = it.value end
+  end
+  return reported, result
+end
+
+--- Runs a script (a path) with records as output: the list of them, and the program's end.
+function support.records(script, options)
+  options = options or {}
+  local words = { "run", "-o", "ndjson", script }
+  for _, word in ipairs(options.words or {}) do words[#words + 1] = word end
+  local result = support.expect_status(options.status or 0, support.lunapod(words, options))
+  local records = {}
+  for line in result.out:gmatch "[^\n]+" do records[#records + 1] = cjson.decode(line) end
+  return records, result
 end
 
 return support

@@ -193,6 +193,25 @@ static void finish(owner *o) {
 #define V5 "v5.channel.k8s.io"
 #define V4 "v4.channel.k8s.io"
 
+START_TEST(a_held_exec_reads_nothing_until_it_is_released_L15) {
+  static const ws_frame frames[] = {BIN("\1hello"), BIN("\3" SUCCESS), CLOSE, {0}};
+  static const ws_script script = {V5, .frames = frames};
+  const reply replies[] = {{.ws = &script}};
+  owner o = {0};
+  start(&o, replies, 1, (lpod_exec_options){0});
+  lpod_exec_hold(o.exec, true);
+  until(o.version == 5);
+  o.rig.ahead += 200 * LPOD_NS_PER_S; /* that it is not heard is no silence of the peer's (EX8) */
+  for (int i = 0; i < 10; i++) rig_step(&o.rig);
+  ck_assert_uint_eq(o.outputs + o.ends, 0);
+  lpod_exec_hold(o.exec, false);
+  until(o.ends);
+  ck_assert_msg(o.error.rc == LPOD_OK && o.exit_code == 0, "%s", o.error.text);
+  ck_assert_str_eq(o.out, "hello");
+  finish(&o);
+}
+END_TEST
+
 START_TEST(runs_and_ends_with_its_exit_code_EX1_EX2_EX5_M6) {
   static const ws_frame good[] = {BIN("\1"), BIN("\1hello "), BIN("\2oops"), BIN("\1world"), BIN("\3" SUCCESS), CLOSE,
                                   {0}};
@@ -465,6 +484,7 @@ int main(void) {
   tcase_add_test(tests, unauthorized_is_refreshed_once_E8);
   tcase_add_test(tests, cancel_inside_callbacks_and_at_any_moment);
   tcase_add_test(tests, time_limit_leaves_the_outcome_unknown);
+  tcase_add_test(tests, a_held_exec_reads_nothing_until_it_is_released_L15);
   tcase_add_test(tests, wrong_options_are_refused_EX1_R1);
   suite_add_tcase(suite, tests);
   return run_suite(suite);

@@ -86,7 +86,7 @@ START_TEST(stamps_of_every_form_L3) {
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     for (int warm = 0; warm < 2; warm++) { /* with the minute cached and without */
-      lpod_log_parser *parser = lpod_log_parser_new(NULL, false);
+      lpod_log_parser *parser = lpod_log_parser_new(NULL);
       seen s = {0};
       if (warm) feed(parser, "2023-11-14T22:13:19.000000000Z first\n", &s);
       forget(&s);
@@ -100,7 +100,7 @@ START_TEST(stamps_of_every_form_L3) {
 END_TEST
 
 START_TEST(cached_minute_agrees_with_the_slow_road_L3) {
-  lpod_log_parser *parser = lpod_log_parser_new(NULL, false);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL);
   for (int i = 0; i < 20000; i++) { /* over minutes, hours, days, a leap day, and back */
     int64_t step = (int64_t)i * 7919 % 20000;
     int64_t time = INT64_C(1709150000) * 1000000000 + step * INT64_C(13987654321);
@@ -125,7 +125,7 @@ START_TEST(bytes_that_are_not_text_LOG6_L11) {
                            "caf\xe9\n";
   static const char out[] = T0 "100000000|a\0b\n" T0 "200000000|caf\xc3\xa9\n" T0 "300000000|caf\\xe9 latin\n" T0
                                "400000000|half \\xe2\\x82\n-|caf\\xe9\n";
-  lpod_log_parser *parser = lpod_log_parser_new(NULL, false);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL);
   seen s = {0};
   feed_bytes(parser, in, sizeof in - 1, &s);
   ck_assert_uint_eq(s.len, sizeof out - 1);
@@ -137,7 +137,7 @@ START_TEST(bytes_that_are_not_text_LOG6_L11) {
 END_TEST
 
 START_TEST(prefix_is_in_front_of_each_line) {
-  lpod_log_parser *parser = lpod_log_parser_new("[base] ", false);
+  lpod_log_parser *parser = lpod_log_parser_new("[base] ");
   lpod_log_block block;
   static const char in[] = "2023-11-14T22:13:20.1Z one\n2023-11-14T22:13:20.2Z \xff\n2023-11-14T22:13:20.3Z \n";
   ck_assert_int_eq(lpod_log_parser_feed(parser, in, sizeof in - 1, &block, NULL), LPOD_OK);
@@ -152,23 +152,8 @@ START_TEST(prefix_is_in_front_of_each_line) {
 }
 END_TEST
 
-START_TEST(plain_lines_have_no_stamps_and_no_resume) {
-  lpod_log_parser *parser = lpod_log_parser_new(NULL, true);
-  seen s = {0};
-  feed(parser, "2023-11-14T22:13:20.1Z one\ntwo\npart", &s);
-  ck_assert_str_eq(text_of(&s), "-|2023-11-14T22:13:20.1Z one\n-|two\n");
-  lpod_log_parser_resume(parser);
-  feed(parser, "2023-11-14T22:13:20.1Z one\n", &s);
-  ck_assert_str_eq(text_of(&s), "-|2023-11-14T22:13:20.1Z one\n-|two\n-|2023-11-14T22:13:20.1Z one\n");
-  ck_assert(!s.gap && !lpod_log_parser_marks(parser)->gap);
-  ck_assert(lpod_log_parser_marks(parser)->last == INT64_MIN);
-  forget(&s);
-  lpod_log_parser_free(parser);
-}
-END_TEST
-
 START_TEST(incomplete_last_line_is_flushed_once_LOG6) {
-  lpod_log_parser *parser = lpod_log_parser_new(NULL, false);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL);
   seen s = {0};
   feed(parser, "2023-11-14T22:13:20.1Z one\n2023-11-14T22:13:20.2Z tw", &s);
   ck_assert_str_eq(text_of(&s), T0 "100000000|one\n");
@@ -188,13 +173,13 @@ START_TEST(any_split_gives_the_same_lines_X07) {
                            "2023-11-14T22:13:20.3Z a\0b\n2023-11-14T22:13:21+00:00 last";
   size_t len = sizeof in - 1;
   seen whole = {0};
-  lpod_log_parser *parser = lpod_log_parser_new(NULL, false);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL);
   feed_bytes(parser, in, len, &whole);
   flush(parser, &whole);
   lpod_log_parser_free(parser);
   for (size_t cut = 0; cut <= len + 1; cut++) {
     seen s = {0};
-    parser = lpod_log_parser_new(NULL, false);
+    parser = lpod_log_parser_new(NULL);
     if (cut <= len) {
       feed_bytes(parser, in, cut, &s);
       feed_bytes(parser, in + cut, len - cut, &s);
@@ -226,7 +211,7 @@ START_TEST(a_line_beyond_the_ceiling_is_cut_and_counted_X28) {
     size_t message = LPOD_LIMIT_LOG_LINE - STAMP + (more < 2 ? more : LPOD_MIB);
     for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++) {
       size_t len = make_long(in, message, "x");
-      lpod_log_parser *parser = lpod_log_parser_new(NULL, false);
+      lpod_log_parser *parser = lpod_log_parser_new(NULL);
       seen s = {0};
       for (size_t at = 0; at < len; at += pieces[p])
         feed_bytes(parser, in + at, len - at < pieces[p] ? len - at : pieces[p], &s);
@@ -239,7 +224,7 @@ START_TEST(a_line_beyond_the_ceiling_is_cut_and_counted_X28) {
   }
   /* The cut does not go through a character. */
   size_t len = make_long(in, LPOD_MIB, "\xe2\x82\xac");
-  lpod_log_parser *parser = lpod_log_parser_new(NULL, false);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL);
   seen s = {0};
   feed_bytes(parser, in, len, &s);
   ck_assert_ptr_null(strstr(s.text, "\\x"));
@@ -301,7 +286,7 @@ START_TEST(resume_neither_doubles_nor_loses_X32_L2_LOG4) {
   f = (file){0};
   for (int i = 0; i < 1000; i++) append(&f, BEGIN + (i / 500) * SECOND + (i % 500 / 10) * 7);
   for (unsigned seed = 1; seed <= 10; seed++) {
-    lpod_log_parser *parser = lpod_log_parser_new(NULL, false);
+    lpod_log_parser *parser = lpod_log_parser_new(NULL);
     seen s = {0};
     unsigned random = seed;
     for (size_t round = 1; round <= 50; round++) {
@@ -332,7 +317,7 @@ START_TEST(resume_with_stamps_out_of_order_L3) {
     }
     for (size_t cut = 0; cut <= f.lines; cut++) {
       if (kind == 1 && cut > 32) break; /* beyond what is remembered of the time before the step, lines may double */
-      lpod_log_parser *parser = lpod_log_parser_new(NULL, false);
+      lpod_log_parser *parser = lpod_log_parser_new(NULL);
       seen s = {0};
       serve(&f, parser, 0, f.starts[cut], &s);
       /* The line behind may be stamped before the marker's second, and the server leaves it out then. */
@@ -352,7 +337,7 @@ START_TEST(a_gap_is_told_where_it_is_L8_LOG12) {
   static file f;
   f = (file){0};
   for (int i = 0; i < 100; i++) append(&f, BEGIN + i * (SECOND / 10));
-  lpod_log_parser *parser = lpod_log_parser_new(NULL, false);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL);
   seen s = {0};
   serve(&f, parser, 0, f.starts[40], &s);
   ck_assert(!s.gap);                       /* the beginning is no gap */
@@ -376,7 +361,7 @@ END_TEST
 
 /* The marker's own line is missing although older ones came again. */
 START_TEST(an_overlap_without_the_markers_line_is_a_gap_L8) {
-  lpod_log_parser *parser = lpod_log_parser_new(NULL, false);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL);
   seen s = {0};
   feed(parser, "2023-11-14T22:13:20.1Z one\n2023-11-14T22:13:20.2Z two\n2023-11-14T22:13:20.3Z three\n", &s);
   lpod_log_parser_resume(parser);
@@ -389,7 +374,7 @@ START_TEST(an_overlap_without_the_markers_line_is_a_gap_L8) {
 END_TEST
 
 START_TEST(lines_without_stamp_are_kept_over_a_resume_L10) {
-  lpod_log_parser *parser = lpod_log_parser_new(NULL, false);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL);
   seen s = {0};
   feed(parser, "2023-11-14T22:13:20.1Z one\n", &s);
   lpod_log_parser_resume(parser);
@@ -401,7 +386,7 @@ START_TEST(lines_without_stamp_are_kept_over_a_resume_L10) {
 END_TEST
 
 START_TEST(lines_before_since_are_dropped_L2) {
-  lpod_log_parser *parser = lpod_log_parser_new(NULL, false);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL);
   lpod_log_parser_since(parser, BEGIN + 150000000);
   seen s = {0};
   feed(parser, "2023-11-14T22:13:20.1Z one\n2023-11-14T22:13:20.15Z two\n2023-11-14T22:13:20.2Z three\n", &s);
@@ -414,7 +399,7 @@ END_TEST
 START_TEST(a_block_is_bounded_by_its_chunk_LOG6) {
   char newlines[16384];
   memset(newlines, '\n', sizeof newlines);
-  lpod_log_parser *parser = lpod_log_parser_new("[a-container] ", false);
+  lpod_log_parser *parser = lpod_log_parser_new("[a-container] ");
   lpod_log_block block;
   ck_assert_int_eq(lpod_log_parser_feed(parser, newlines, sizeof newlines, &block, NULL), LPOD_OK);
   ck_assert_uint_eq(block.count, sizeof newlines);
@@ -434,7 +419,6 @@ int main(void) {
   tcase_add_test(tests, cached_minute_agrees_with_the_slow_road_L3);
   tcase_add_test(tests, bytes_that_are_not_text_LOG6_L11);
   tcase_add_test(tests, prefix_is_in_front_of_each_line);
-  tcase_add_test(tests, plain_lines_have_no_stamps_and_no_resume);
   tcase_add_test(tests, incomplete_last_line_is_flushed_once_LOG6);
   tcase_add_test(tests, any_split_gives_the_same_lines_X07);
   tcase_add_test(tests, a_line_beyond_the_ceiling_is_cut_and_counted_X28);

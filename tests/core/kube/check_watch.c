@@ -305,6 +305,36 @@ START_TEST(stop_before_anything_came) {
 }
 END_TEST
 
+/* Held in the list: the list is finished first. Held while it streams: given up, and gone on with from the last event.
+ */
+START_TEST(a_held_watch_goes_on_from_its_last_event_L15) {
+  static const reply replies[] = {
+      {"200 OK", LIST_OF("10", POD("a", "5")), .piece = 10},
+      {"200 OK", EVENT("ADDED", "b", "11"), .then = HOLD},
+      {"200 OK", EVENT("ADDED", "c", "12"), .then = HOLD},
+  };
+  owner o = {0};
+  start(&o, replies, COUNT(replies), (lpod_watch_options){0});
+  lpod_watch_hold(o.watch, true);
+  until(o.syncs == 1);
+  for (int i = 0; i < 5; i++) rig_step(&o.rig);
+  ck_assert_uint_eq(server_asked(&o.rig.server), 1);
+  lpod_watch_hold(o.watch, false);
+  until(o.events == 4);
+  lpod_watch_hold(o.watch, true);
+  lpod_watch_hold(o.watch, true);
+  for (int i = 0; i < 5; i++) rig_step(&o.rig);
+  ck_assert_uint_eq(server_asked(&o.rig.server), 2);
+  lpod_watch_hold(o.watch, false);
+  lpod_watch_hold(o.watch, false);
+  until(o.events == 5);
+  ck_assert_str_eq(o.log, "<=a>+b+c");
+  asked_for(&o.rig, 2, "&resourceVersion=11 ");
+  ck_assert_uint_eq(o.troubles + o.ends, 0);
+  finish(&o);
+}
+END_TEST
+
 START_TEST(time_limit_ends_it_without_error) {
   static const reply replies[] = {{"200 OK", EVENT("ADDED", "a", "8"), .then = HOLD}};
   owner o = {0};
@@ -358,6 +388,7 @@ int main(void) {
   tcase_add_test(tests, other_kinds_are_counted_X24);
   tcase_add_test(tests, stop_inside_every_event);
   tcase_add_test(tests, stop_before_anything_came);
+  tcase_add_test(tests, a_held_watch_goes_on_from_its_last_event_L15);
   tcase_add_test(tests, time_limit_ends_it_without_error);
   tcase_add_test(tests, an_absurd_object_ends_it_with_its_limit_X28);
   suite_add_tcase(suite, tests);

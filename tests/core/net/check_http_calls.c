@@ -163,6 +163,56 @@ START_TEST(test_owner_ends_the_stream_M2) {
 }
 END_TEST
 
+enum { FLOOD = 64 * 1024 * 1024 };
+static atomic_size_t flooded;
+static void flood(peer *p) {
+  static char chunk[65536];
+  incoming r;
+  if (!peer_request(p, &r)) return;
+  ck_assert(strstr(r.head, " HTTP/1.1\r\n") != NULL);
+  incoming_free(&r);
+  peer_sayf(p, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", (int)FLOOD);
+  for (flooded = 0; flooded < FLOOD && peer_write(p, chunk, sizeof chunk); flooded += sizeof chunk) {
+  }
+}
+static void step_for(lpod_loop *loop, int milliseconds) {
+  int64_t end = lpod_system_clock.monotonic(&lpod_system_clock) + milliseconds * LPOD_NS_PER_MS;
+  while (lpod_system_clock.monotonic(&lpod_system_clock) < end) lpod_loop_step(loop, 10, NULL, NULL);
+}
+START_TEST(test_a_paused_call_of_its_own_connection_is_back_pressure_M2_L15) {
+  for (int secure = 0; secure < 2; secure++) {
+    fixture f = {.server = {.handler = flood, .identity = secure ? &good : NULL}};
+    set_up(&f, (lpod_http_options){0});
+    answer a = {0};
+    lpod_http_call *call = start(
+        &f,
+        (lpod_http_request){
+            .role = LPOD_ROLE_LOG, .target = "/follow", .own = true, .idle = 2 * LPOD_NS_PER_S, .on_data = on_data},
+        &a);
+    for (int round = 0; round < 3; round++) {
+      for (size_t before = a.streamed; a.streamed == before;) lpod_loop_step(f.loop, 1000, NULL, NULL);
+      lpod_http_pause(call, true);
+      size_t streamed = a.streamed;
+      step_for(f.loop, round ? 50 : 2500); /* longer than idle: that nothing comes is our doing */
+      ck_assert_uint_eq(a.streamed, streamed);
+      ck_assert(!a.done);
+      if (round == 0) ck_assert_uint_lt(flooded, FLOOD / 2);
+      lpod_http_pause(call, false);
+    }
+    drive_until(f.loop, &a.done);
+    ASSERT_FINE(a);
+    ck_assert_uint_eq(a.streamed, FLOOD);
+    answer_free(&a);
+    call = start(&f, (lpod_http_request){.target = "/follow", .own = true, .on_data = on_data}, &a);
+    lpod_http_pause(call, true); /* before it is under way; and its end while it is paused */
+    step_for(f.loop, 100);
+    ck_assert_uint_eq(a.streamed, 0);
+    lpod_http_cancel(call);
+    tear_down(&f);
+  }
+}
+END_TEST
+
 static void free_http(void *arg, const lpod_http_result *result) {
   chain *c = arg;
   (void)result;
@@ -259,6 +309,7 @@ int main(void) {
   ADD(test_start_within_on_done);
   ADD(test_cancel_and_start_within_on_data);
   ADD(test_owner_ends_the_stream_M2);
+  ADD(test_a_paused_call_of_its_own_connection_is_back_pressure_M2_L15);
   ADD(test_free_within_callbacks_and_in_flight);
   ADD(test_retire_ends_with_the_last_request);
   ADD(test_socket_options_M3_and_close_on_exec_X66);

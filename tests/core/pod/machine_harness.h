@@ -103,7 +103,7 @@ static inline void setup(void) {
                              .logs = base_log,
                              .schedule_timeout = 60,
                              .start_timeout = 120,
-                             .waiting_rules = lpod_waiting_rules,
+                             .waiting_rules = lpod_run_waiting_rules(),
                              .grace = -1,
                              .on_finish = LPOD_FINISH_DELETE,
                              .create_tries = 5,

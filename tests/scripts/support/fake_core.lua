@@ -127,6 +127,7 @@ function Engine:cancel(id)
   end
 end
 
+function Engine:hold(id, held) self.held[id] = held or nil end
 function Engine:want_lines(id, yes) self.lines[id] = yes end
 function Engine:now() return fake.clock end
 function Engine:wake() self.wakes = self.wakes + 1 end
@@ -310,6 +311,11 @@ function Run:cancel(grace)
   return true
 end
 
+function Run:adopt(pod)
+  self.adopted = pod or false
+  self.state.found = pod ~= nil
+  return true
+end
 function Run:detach() self.detached = true self.engine:cancel(self.run_id) end
 function Run:set_on_finish(on_finish) self.options.on_finish = on_finish end
 function Run:report() return self.state end
@@ -337,8 +343,8 @@ function fake.install()
   fake.core = core
   install_services(core)
   function core.engine(options)
-    fake.engine = setmetatable({ options = options or {}, due = {}, queue = {}, lines = {}, last_id = 0, order = 0,
-      steps = 0, wakes = 0 },
+    fake.engine = setmetatable({ options = options or {}, due = {}, queue = {}, lines = {}, held = {}, last_id = 0,
+      order = 0, steps = 0, wakes = 0 },
       Engine)
     return fake.engine
   end

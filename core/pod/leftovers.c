@@ -1,0 +1,112 @@
+/* Dealing with the other pods of a task that earlier engines left; leftovers.h says how. */
+#include "leftovers.h"
+
+#include "../base/text.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST 32u /* of one task; more are left alone, and said */
+
+typedef struct leftover {
+  lpod_leftovers *owner;
+  char *name, *uid;
+  bool ended, succeeded;
+  lpod_kube_call *call;
+} leftover;
+
+struct lpod_leftovers {
+  lpod_kube *kube;
+  const char *ns;
+  void (*on_warning)(void *arg, const char *text);
+  void *arg;
+  leftover pods[MOST];
+  size_t count;
+};
+
+lpod_leftovers *lpod_leftovers_new(lpod_kube *kube, const char *ns, void (*on_warning)(void *arg, const char *text),
+                                   void *arg) {
+  lpod_leftovers *l = calloc(1, sizeof *l);
+  if (l) *l = (lpod_leftovers){.kube = kube, .ns = ns, .on_warning = on_warning, .arg = arg};
+  return l;
+}
+
+void lpod_leftovers_free(lpod_leftovers *l) {
+  if (!l) return;
+  for (size_t i = 0; i < l->count; i++) {
+    lpod_kube_cancel(l->pods[i].call);
+    free(l->pods[i].name);
+    free(l->pods[i].uid);
+  }
+  free(l);
+}
+
+lpod_rc lpod_leftovers_add(lpod_leftovers *l, const lpod_pod *pod, const char *container, lpod_error *err) {
+  if (l->count == MOST) return LPOD_OK;
+  const lpod_container *task = lpod_pod_container(pod, container);
+  bool over = lpod_container_is(task, "terminated");
+  leftover *it = &l->pods[l->count];
+  *it = (leftover){.owner = l,
+                   .name = lpod_text_copy(pod->name),
+                   .uid = lpod_text_copy(pod->uid),
+                   .ended = lpod_pod_ended(pod),
+                   .succeeded = over && task->exit_code == 0 && task->signal == 0};
+  l->count++;
+  return it->name && it->uid ? LPOD_OK : lpod_nomem(err);
+}
+
+const char *lpod_leftover_request(const char *uid, bool ended, bool succeeded, lpod_on_finish on_finish, char **body) {
+  bool drop = on_finish == LPOD_FINISH_DELETE || (on_finish == LPOD_FINISH_DELETE_SUCCEEDED && succeeded) ||
+              (on_finish == LPOD_FINISH_DELETE_ACTIVE && !ended);
+  if (drop) {
+    *body =
+        lpod_text_format("{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"preconditions\":{\"uid\":\"%s\"}}", uid);
+    return "DELETE";
+  }
+  bool stop = !ended && on_finish != LPOD_FINISH_ABANDON;
+  *body = lpod_text_format("{\"metadata\":{\"uid\":\"%s\",\"labels\":{\"" LPOD_LABEL_CHECKED "\":\"True\"}}%s}", uid,
+                           stop ? ",\"spec\":{\"activeDeadlineSeconds\":1}" : "");
+  return "PATCH";
+}
+
+static void warn(const leftover *it, const char *why) {
+  char *text = lpod_text_format("pod %s, which an earlier process left, could not be dealt with: %s", it->name, why);
+  if (text) it->owner->on_warning(it->owner->arg, text);
+  free(text);
+}
+
+static void on_done(void *arg, const lpod_kube_answer *answer) {
+  leftover *it = arg;
+  it->call = NULL;
+  if (answer->error && answer->error->code != 404 && answer->error->code != 409) warn(it, answer->error->text);
+}
+
+static lpod_rc treat(leftover *it, lpod_on_finish on_finish, lpod_error *err) {
+  char *body = NULL;
+  const char *method = lpod_leftover_request(it->uid, it->ended, it->succeeded, on_finish, &body);
+  bool drop = strcmp(method, "DELETE") == 0;
+  lpod_buf target = LPOD_BUF_INIT(2048);
+  lpod_rc rc = body ? lpod_target_core(&target, it->owner->ns, "pods", it->name, NULL, err) : lpod_nomem(err);
+  if (rc == LPOD_OK) {
+    lpod_kube_request request = {.verb = drop ? LPOD_VERB_DELETE : LPOD_VERB_PATCH,
+                                 .method = method,
+                                 .target = target.data,
+                                 .content_type = drop ? "application/json" : "application/merge-patch+json",
+                                 .body = body,
+                                 .body_len = strlen(body),
+                                 .raw = true,
+                                 .on_done = on_done,
+                                 .arg = it};
+    it->call = lpod_kube_start(it->owner->kube, &request, err);
+    if (!it->call) rc = err->rc;
+  }
+  lpod_buf_free(&target);
+  free(body);
+  return rc;
+}
+
+void lpod_leftovers_treat(lpod_leftovers *l, lpod_on_finish on_finish) {
+  for (size_t i = 0; l && i < l->count; i++) {
+    lpod_error err = LPOD_ERROR_INIT;
+    if (treat(&l->pods[i], on_finish, &err) != LPOD_OK) warn(&l->pods[i], err.text);
+  }
+}
