@@ -48,7 +48,8 @@ end
 --- What is wrong with a pod's whole name, or nil: the cluster takes DNS subdomains only (S03).
 function naming.name_fault(name)
   if #name > 253 then return ("expected at most 253 characters, got %d"):format(#name) end
-  if not name:find("^[a-z0-9][a-z0-9.-]*$") or not name:find("[a-z0-9]$") or name:find("[.-]%.") or name:find("%.%-") then
+  local ends_well = name:find("^[a-z0-9][a-z0-9.-]*$") and name:find("[a-z0-9]$")
+  if not ends_well or name:find("[.-]%.") or name:find("%.%-") then
     return 'expected lower-case letters, digits, "-" and ".", with a letter or digit at both ends'
   end
 end

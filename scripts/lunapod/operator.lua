@@ -22,6 +22,7 @@ local Operator = {
   BASE_CONTAINER_NAME = "base",
   POD_CHECKED_KEY = "already_checked",
   template_fields = parameters.fields,
+  waiting_rules = false, -- STA-5 in place of the core's: a list of { reason =, message =, grace =, class = }
 }
 Operator.__index = Operator
 

@@ -1,6 +1,6 @@
 --- Which parameter gave a field of the manifest that the server refuses. Its messages name fields (unknown field
--- "spec.containers[0].fo"; spec.volumes[1].name: Duplicate value), a task's author knows parameters. Pure. What cannot be
--- told is left out: a parameter is named when it is laid at the field or above it and has the field's last key in it.
+-- "spec.containers[0].fo"; spec.volumes[1].name: Duplicate value), a task's author knows parameters. Pure. What cannot
+-- be told is left out: a parameter is named when it is laid at the field or above it and has the field's last key.
 
 local core = require "lunapod.core"
 local parameters = require "lunapod.parameters"

@@ -1,7 +1,7 @@
---- The operator's parameters as data: one row each, from which come the checks at definition, defaults, `lunapod params`
--- and docs/parameters.md. A name that is not here is an error that suggests the nearest one (S43); a wrong value says
--- what was found and what is expected. The rows stand in parameters/*.lua, in groups. What a parameter becomes in the
--- pod is fields.lua's.
+--- The operator's parameters as data: one row each, from which come the checks at definition, defaults, `lunapod
+-- params` and docs/parameters.md. A name that is not here is an error that suggests the nearest one (S43); a wrong
+-- value says what was found and what is expected. The rows stand in parameters/*.lua, in groups. What a parameter
+-- becomes in the pod is fields.lua's.
 --
 -- A row: name, types (joined by "|"), what is expected in words, its meaning in a line; and
 --   id        the seed's row (S01…), or the rule or case that wants it
@@ -20,7 +20,8 @@ local naming = require "lunapod.naming"
 local options = require "lunapod.options"
 local secrets = require "lunapod.secret"
 
-local parameters = { groups = {}, rendered = {} } -- rendered: names in a fixed order: the first error is always the same
+-- rendered: names in a fixed order, so that the first error is always the same one
+local parameters = { groups = {}, rendered = {} }
 
 local by_name, rows = {}, {}
 

@@ -6,8 +6,8 @@ local parameters = require "lunapod.parameters"
 
 local params = {
   summary = "List the parameters of a task, or tell about one.",
-  description = "List the parameters of lunapod.task { … } in groups, or tell all about one: its type, default, what it "
-    .. "becomes in the pod, and an example.",
+  description = "List the parameters of lunapod.task { … } in groups, or tell all about one: its type, default, what "
+    .. "it becomes in the pod, and an example.",
   epilog = "Examples:\n"
     .. "  lunapod params\n"
     .. "  lunapod params env_vars",
@@ -20,7 +20,9 @@ end
 
 -- ---- a row in words ----
 
-local SINCE = { seed = "Airflow's operator of 2022", newer = "later versions of Airflow's operator", lunapod = "lunapod" }
+local SINCE = {
+  seed = "Airflow's operator of 2022", newer = "later versions of Airflow's operator", lunapod = "lunapod",
+}
 
 --- What holds when it is not given.
 local function default_of(row)
@@ -104,26 +106,36 @@ end
 local HEAD = [[
 # Parameters
 
-Every parameter of `lunapod.task { … }`, which is also called `lunapod.KubernetesPodOperator { … }`. This page is generated: `lunapod params --markdown`
-writes it, and `lunapod params NAME` tells about one parameter. All are given by name, and all but `task_id` may be left out (`name` stands in for it).
+Every parameter of `lunapod.task { … }`, which is also called `lunapod.KubernetesPodOperator { … }`.
+This page is generated: `lunapod params --markdown` writes it, and `lunapod params NAME` tells about one parameter.
+All are given by name, and all but `task_id` may be left out (`name` stands in for it).
 
-- **templates**: texts in it, however nested, are [templates](templates.md); a function in its place is called with the context; a text in place of a
-  list or map, such as `env_vars = "{{ params.variables }}"`, gives the value of its expression.
-- A default in words says what holds when the parameter is not given. `false`, `0`, `""` and `{}` are given; `lunapod.null` takes away what a template or
-  full spec has there.
-- **from** is where the parameter comes from: *seed* is Airflow's KubernetesPodOperator of 2022, *newer* a later one, *lunapod* its own.]]
+- **templates**: texts in it, however nested, are [templates](templates.md); a function in its place is called with
+  the context; a text in place of a list or map, such as `env_vars = "{{ params.variables }}"`, gives the value of its
+  expression.
+- A default in words says what holds when the parameter is not given. `false`, `0`, `""` and `{}` are given;
+  `lunapod.null` takes away what a template or full spec has there.
+- **from** is where the parameter comes from: *seed* is Airflow's KubernetesPodOperator of 2022, *newer* a later one,
+  *lunapod* its own.]]
+
+local TABLE = "\n## %s\n\n| parameter | meaning | type | default | from |\n|---|---|---|---|---|"
 
 local function cell(text)
   return (text:gsub("|", "\\|"))
 end
 
+--- Paths in a text as code.
+local function fields_marked(text)
+  return (text:gsub("[%w%[%]]*%.[%w%.%[%]]*[%w%]]", "`%0`"))
+end
+
 local function page()
   local out = { HEAD }
   for _, group in ipairs(parameters.groups) do
-    out[#out + 1] = ("\n## %s\n\n| parameter | meaning | type | default | from |\n|---|---|---|---|---|"):format(group.title)
+    out[#out + 1] = TABLE:format(group.title)
     for _, row in ipairs(group) do
       local meaning, note = row.meaning, remark(row)
-      if row.becomes then meaning = ("%s → %s"):format(meaning, row.becomes:gsub("[%w%[%]]*%.[%w%.%[%], ]*%w", "`%0`")) end
+      if row.becomes then meaning = ("%s → %s"):format(meaning, fields_marked(row.becomes)) end
       if note then meaning = ("%s *%s.*"):format(meaning, note:gsub("^%l", string.upper)) end
       out[#out + 1] = ("| `%s`%s | %s<br>`%s` | %s | %s | %s, %s |"):format(row.name,
         row.rendered and "<br>templates" or "", cell(meaning), cell(written(row)), cell(type_of(row)),

@@ -1,5 +1,5 @@
---- Rows of parameters that become fields of the pod; see parameters.lua for what a row holds. `becomes` is a path in the
--- manifest, containers[0] being the task's own container. How a value is converted is fields.lua's.
+--- Rows of parameters that become fields of the pod; see parameters.lua for what a row holds. `becomes` is a path in
+-- the manifest, containers[0] being the task's own container. How a value is converted is fields.lua's.
 
 return {
   {
@@ -31,7 +31,8 @@ return {
     { "base_container_name", "string", "a container's name", "The name of the task's container.",
       id = "BLD-4", since = "newer", becomes = "spec.containers[0].name", example = [["main"]],
       otherwise = "BASE_CONTAINER_NAME, which is `base`" },
-    { "merge", "string", "a way", "How layers are laid over each other: peer keeps a template's value where a parameter "
+    { "merge", "string", "a way",
+      "How layers are laid over each other: peer keeps a template's value where a parameter "
       .. "is false, 0 or empty, as Airflow does.",
       id = "MRG-12", since = "lunapod", one_of = { "given", "peer" }, default = "given", example = [["peer"]] },
   },
@@ -62,7 +63,8 @@ return {
       id = "PAR-resources", since = "newer", rendered = true, map = true, becomes = "spec.containers[0].resources",
       example = [[{ requests = { memory = "64Mi" }, limits = { cpu = "1" } }]] },
     { "ports", "table", "a list of ports", "Ports of the container: { name =, containerPort = }, or pairs.",
-      id = "S15", rendered = true, list = true, becomes = "spec.containers[0].ports", example = [[{ { "http", 80 } }]] },
+      id = "S15", rendered = true, list = true, becomes = "spec.containers[0].ports",
+      example = [[{ { "http", 80 } }]] },
     { "volumes", "table", "a list of volumes", "Volumes of the pod, beside those of a template.",
       id = "S16", rendered = true, list = true, becomes = "spec.volumes",
       example = [[{ { name = "scratch", emptyDir = lunapod.object {} } }]] },
@@ -126,7 +128,8 @@ return {
       id = "S30", rendered = true, becomes = "spec.priorityClassName", example = [["low"]] },
     { "runtime_class_name", "string", "the name of a runtime class", "The container runtime that the pod wants.",
       id = "O17", since = "newer", rendered = true, becomes = "spec.runtimeClassName", example = [["gvisor"]] },
-    { "active_deadline_seconds", "number", "a whole number of seconds", "After so long the cluster itself ends the pod.",
+    { "active_deadline_seconds", "number", "a whole number of seconds",
+      "After so long the cluster itself ends the pod.",
       id = "O17", since = "newer", integer = true, min = 1, becomes = "spec.activeDeadlineSeconds", example = "3600" },
     { "termination_message_policy", "string", "a policy", "Where the container's last words are taken from.",
       id = "BLD-13", since = "newer", one_of = { "File", "FallbackToLogsOnError" }, default = "File",

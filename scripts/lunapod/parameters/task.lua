@@ -1,5 +1,5 @@
---- Rows of parameters of the task itself: what it is called, when it is tried again, who is told; see parameters.lua for
--- what a row holds. The last group is there so that definitions written for Airflow load: it does nothing.
+--- Rows of parameters of the task itself: what it is called, when it is tried again, who is told; see parameters.lua
+-- for what a row holds. The last group is there so that definitions written for Airflow load: it does nothing.
 
 local SCHEDULER = "it belongs to a scheduler, and a script is the flow here"
 local POLLING = "there is one way of waiting, which polls nothing"
@@ -12,7 +12,8 @@ return {
     { "params", "table", "a map", "Values for templates, as `params`; below those of the run and of the call.",
       id = "S43", map = true, example = [[{ day = "2024-05-01" }]] },
     { "undefined", "string", "a way", "What a name that a template does not know is: an error, or empty.",
-      id = "TPL-8", since = "lunapod", one_of = { "strict", "lenient" }, otherwise = "strict", example = [["lenient"]] },
+      id = "TPL-8", since = "lunapod", one_of = { "strict", "lenient" }, otherwise = "strict",
+      example = [["lenient"]] },
     { "retries", "number", "a whole number of retries", "How often the task is tried again.",
       id = "S43", integer = true, min = 0, otherwise = "0; with a policy, as often as it says", example = "3" },
     { "retry_delay", "number", "a number of seconds", "The wait before it is tried again.",
@@ -71,7 +72,8 @@ return {
       id = "S43", no_effect = SCHEDULER, example = [["all_success"]] },
     { "depends_on_past", "boolean", "true or false", "Whether the run before must have succeeded.",
       id = "S43", no_effect = SCHEDULER, example = "false" },
-    { "wait_for_downstream", "boolean", "true or false", "Whether the tasks after it in the run before must have ended.",
+    { "wait_for_downstream", "boolean", "true or false",
+      "Whether the tasks after it in the run before must have ended.",
       id = "S43", no_effect = SCHEDULER, example = "false" },
     { "doc", "string", "a text", "A text about the task.", id = "S43", no_effect = "nothing shows it",
       example = [["Loads the orders of a day."]] },

@@ -12,6 +12,13 @@ local unpack = table.unpack or unpack
 
 -- ---- services ----
 
+--- A decoded value, its lists and maps marked as the core's are.
+local function marked(value)
+  if type(value) ~= "table" then return value end
+  for _, item in pairs(value) do marked(item) end
+  return setmetatable(value, (value[1] ~= nil) and array_mark or object_mark)
+end
+
 local function install_services(core)
   core.null, core.version, core.abi = cjson.null, "0.0.0-fake", 1
   function core.array(t) return setmetatable(t or {}, array_mark) end
@@ -22,7 +29,7 @@ local function install_services(core)
   core.json = {
     decode = function(text)
       local ok, value = pcall(cjson.decode, text)
-      if ok then return value end
+      if ok then return marked(value) end
       return nil, core.error { kind = "parse", rc = "PARSE", message = "line 1, column 1: " .. tostring(value) }
     end,
     encode = function(value)
@@ -39,13 +46,21 @@ local function install_services(core)
   end
   function core.parse_time(text)
     local y, mo, d, h, mi, s = text:match("^(%d+)%-(%d+)%-(%d+)T(%d+):(%d+):(%d+)")
-    return y and os.time { year = y, month = mo, day = d, hour = h, min = mi, sec = s } or nil
+    if not y or not text:find("[Z+-]", 20) then return nil end
+    local here = os.time { year = y, month = mo, day = d, hour = h, min = mi, sec = s, isdst = false }
+    return here + os.difftime(here, os.time(os.date("!*t", here)))
   end
   function core.format_time(seconds, digits)
     local whole = math.floor(seconds)
     local text = os.date("!%Y-%m-%dT%H:%M:%S", whole)
     if digits and digits > 0 then text = text .. "." .. ("%06d"):format(math.floor((seconds - whole) * 1e6 + 0.5)) end
     return text .. "Z"
+  end
+  function core.waiting_rules()
+    return { { reason = "ErrImagePull", message = "qps", grace = -1, class = "image" },
+      { reason = "ErrImagePull", grace = 0, class = "image" },
+      { reason = "CreateContainerConfigError", grace = 30, class = "config" },
+      { reason = "CreateContainerError", grace = 10, class = "config" } }
   end
   function core.time() return fake.epoch + fake.clock end
   function core.isatty() return fake.tty end
@@ -322,7 +337,7 @@ function Run:report() return self.state end
 function Run:pod()
   if not self.exists then return nil end
   return { metadata = { name = self.state.name, namespace = "default", uid = self.state.uid, labels = self.life.labels
-    or {} },
+    or {}, annotations = self.life.annotations },
     status = { phase = self.state.phase } }
 end
 function Run:result() return self.life.result end
