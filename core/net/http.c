@@ -1,7 +1,7 @@
 /* One server under one identity: builds the easy handles, admits requests to lanes, and delivers what ended from a task
  * of the loop, never from inside libcurl. Logs have lanes of their own, calls and watches share theirs; requests fill
- * them from the front, LPOD_LIMIT_STREAMS each; a lane has one connection as long as the server speaks HTTP/2. No limit of libcurl's own is used: those make requests
- * wait in silence (M1).
+ * them from the front, LPOD_LIMIT_STREAMS each; a lane has one connection as long as the server speaks HTTP/2. No limit
+ * of libcurl's own is used: those make requests wait in silence (M1).
  * Invariant: a call is in exactly one of waiting, active, done and cancelled. */
 #include "http_private.h"
 

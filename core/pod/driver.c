@@ -384,7 +384,7 @@ static lpod_rc read_result(lpod_driver *d, lpod_error *err) {
       lpod_pod_container(lpod_machine_pod(d->machine), message ? d->container : d->result_container);
   const char *text = c ? c->message : "";
   if (message) return take_result(d, text, d->result_limit < MESSAGE_MOST ? d->result_limit : MESSAGE_MOST, err);
-  if (!lpod_container_is(c, "terminated")) {
+  if (!c || !lpod_container_is(c, "terminated")) {
     if (d->no_exec.rc == LPOD_OK) return start_reader(d, false, err);
     answer_later(d, LPOD_IN_RESULT, &d->no_exec); /* it was refused once: the sidecar's end is waited for */
     return LPOD_OK;

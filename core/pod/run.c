@@ -363,6 +363,19 @@ static bool wants_delete(const lpod_machine *m) {
   return false;
 }
 
+/* Would the pod go on by itself? Not when all its containers but sidecars have ended: then it is about to. */
+static bool is_active(const lpod_machine *m) {
+  bool reported = false;
+  if (lpod_pod_ended(&m->pod)) return false;
+  for (size_t i = 0; i < m->pod.container_count; i++) {
+    const lpod_container *c = &m->pod.containers[i];
+    if (c->init) continue;
+    reported = true;
+    if (!lpod_container_is(c, "terminated")) return true;
+  }
+  return !reported;
+}
+
 /* Mark, then delete, stop or keep (DEL-1…7). True when nothing is left to be done. */
 static bool clean_phase(lpod_machine *m) {
   if (!m->has_pod || m->gone || m->taken_over) {
@@ -383,7 +396,7 @@ static bool clean_phase(lpod_machine *m) {
     return false;
   }
   bool leave = m->settings->on_finish == LPOD_FINISH_ABANDON && m->reached >= LPOD_PHASE_STARTED; /* else STA-7 */
-  if (!drop && !leave && !m->stopped && !lpod_pod_ended(&m->pod)) {
+  if (!drop && !leave && !m->stopped && is_active(m)) {
     m->stopped = true;
     send(m, LPOD_DO_STOP, STEP_STOP);
     return false;

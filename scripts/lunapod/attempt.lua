@@ -100,7 +100,7 @@ function Attempt:line(text, container, time)
 end
 
 function Attempt:phase(phase, err)
-  self.seen_pod = nil
+  if phase ~= "cleaned" then self.seen_pod = nil end -- what it was like before it was deleted is what is kept
   self.reached[phase] = true
   if err and not self.error then self.error = err end
   self.last_error = err

@@ -40,18 +40,6 @@ end
 
 function Client:server() return self.core:server() end
 
---- Major and minor number of the server's version, asked once; nil when it does not tell.
-function Client:version()
-  local versions = self.instance.versions
-  local known = versions[self.core]
-  if not known then
-    local answer = self:request { path = "/version" } or {}
-    known = { tonumber(answer.major), tonumber(tostring(answer.minor):match("^%d+")) }
-    versions[self.core] = known
-  end
-  return known[1], known[2]
-end
-
 --- Path of a collection: kind is a name such as "pods", or a path that begins with "/".
 function Client:path(kind, namespace)
   options.argument(kind, "string", "client: the kind")

@@ -9,6 +9,7 @@ local outcomes = require "lunapod.outcome"
 local collect = {}
 
 local TIMEOUT = 5
+local MOST_WATCHED = 10 -- pods of an instance whose events are watched at once: many wait for the same thing
 local EVENTS_AFTER = 5 -- seconds that a pod may be pending before its events are watched (STA-8)
 local INIT_LINES = 20
 
@@ -47,11 +48,11 @@ end
 --- Watch the pod's events from events_after seconds on, until the function that is returned is called (STA-8).
 function collect.while_pending(op, attempt)
   local scheduler = attempt.scheduler
-  local fiber
+  local instance, fiber, events = attempt.instance, nil, nil
   local function watch()
     local given = of_pod(attempt:report())
-    given.kind = "events"
-    local events = op:client():watch(given)
+    given.kind, given.resource_version = "events", "0" -- those that are there, and then the new ones, in one request
+    events = op:client():watch(given)
     while events do
       local item = events:next()
       if not item then break end
@@ -59,14 +60,17 @@ function collect.while_pending(op, attempt)
     end
   end
   local timer = scheduler:after(op.events_after or EVENTS_AFTER, function()
-    if attempt:report().uid then
-      fiber = scheduler:spawn(function() scheduler:pcall(watch) end)
-      fiber.heard = true
-    end
+    if not attempt:report().uid or instance.watched_events >= MOST_WATCHED then return end
+    instance.watched_events = instance.watched_events + 1
+    fiber = scheduler:spawn(function() scheduler:pcall(watch) end)
+    fiber.heard = true
   end)
   return function()
     scheduler:forget(timer)
-    if fiber then fiber:cancel("the pod has started") end
+    if not fiber then return end
+    instance.watched_events = instance.watched_events - 1
+    fiber:cancel("the pod has started")
+    if events then events:close() end
   end
 end
 

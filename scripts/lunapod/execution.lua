@@ -8,8 +8,11 @@ local contexts = require "lunapod.context"
 local collect = require "lunapod.collect"
 local errors = require "lunapod.errors"
 local hooks = require "lunapod.hooks"
+local origins = require "lunapod.origins"
 local outcomes = require "lunapod.outcome"
+local parameters = require "lunapod.parameters"
 local retry = require "lunapod.retry"
+local sidecar = require "lunapod.sidecar"
 local xcom = require "lunapod.xcom"
 
 local execution = {}
@@ -63,27 +66,53 @@ local function read_result(this, context, ended_well)
   publish_result(this, context)
 end
 
---- The pod of this try, which may be one that an earlier process left.
+--- Kill the try's pod, shielded, and say so when it would not go.
+local function kill(this)
+  local scheduler, attempt = this.instance.scheduler, this.attempt
+  local done, why = scheduler:pcall(function()
+    scheduler:shielded(execution.kill_limit(this), function() this:on_kill() end)
+  end)
+  if not attempt.cleaned and not attempt.detached then
+    why = done and "it did not go away in time" or tostring(why)
+    attempt:emit { kind = "warning", level = "warning",
+      message = ("pod %s may still be there: %s"):format(attempt:report().name or "?", why) }
+  end
+end
+
+--- The server does not know native sidecars: what was made of the pod goes, and it is made anew (RES-3).
+local function begin_classic(this)
+  this.instance.classic_sidecars[this:client().core] = true
+  if this.attempt:report().uid then kill(this) end
+  this.attempt:close()
+  this.attempt = nil
+end
+
+--- The pod of this try, which may be one that an earlier process left; and the manifest it was asked for with.
 local function get_pod(this, context)
   local request = this:build_pod_request_obj(context)
   hooks.manifest(this, request)
   local ok, pod = this.instance:pcall(this.get_or_create_pod, this, request, context)
-  if not ok then
-    if this.attempt and pod == this.attempt.error then -- CRT-6
-      this.attempt:emit { kind = "event", level = "info", message = collect.manifest(request) }
-    end
-    error(pod, 0)
+  if this.attempt and this.do_xcom_push and sidecar.is_unknown(pod)
+    and not this.instance.classic_sidecars[this:client().core] then
+    begin_classic(this)
+    return get_pod(this, context)
   end
-  this.pod = pod
+  if ok then return pod, request end
+  if this.attempt and pod == this.attempt.error then -- CRT-6
+    pod.message = pod.message .. origins.explain(this, pod.message)
+    this.attempt:emit { kind = "event", level = "info", message = collect.manifest(request) }
+  end
+  error(pod, 0)
+end
+
+local function flow(this, context)
+  local request
+  this.pod, request = get_pod(this, context)
   local report = this.attempt:report()
   xcom.push(this.instance, context, "pod_name", report.name)
   xcom.push(this.instance, context, "pod_namespace", report.namespace)
   if report.adopted then take_up(this, context, request) end
   hooks.call(this, "on_pod_creation")
-end
-
-local function flow(this, context)
-  get_pod(this, context)
   this:await_pod_start(this.pod)
   hooks.call(this, "on_pod_starting")
   local ok, err = this.instance:pcall(this.await_completion, this, this.pod)
@@ -102,19 +131,6 @@ local function outcome_of(this, err)
     result = this.result, skip_codes = this.skip_on_exit_code, attempts = this.context.try_number,
     log = attempt and attempt.tail, published = xcom.of(this.instance, this.context),
   }
-end
-
---- Kill the try's pod, shielded, and say so when it would not go.
-local function kill(this)
-  local scheduler, attempt = this.instance.scheduler, this.attempt
-  local done, why = scheduler:pcall(function()
-    scheduler:shielded(execution.kill_limit(this), function() this:on_kill() end)
-  end)
-  if not attempt.cleaned and not attempt.detached then
-    why = done and "it did not go away in time" or tostring(why)
-    attempt:emit { kind = "warning", level = "warning",
-      message = ("pod %s may still be there: %s"):format(attempt:report().name or "?", why) }
-  end
 end
 
 --- The end of a try that was cancelled, or in which the script's own code failed: nothing of it stays, and err goes up.
@@ -253,11 +269,21 @@ local function run(op, context, handle)
   end
 end
 
+--- Tell once what is deprecated among a task's parameters, or does nothing (S21, RTY-7).
+local function tell_notes(op)
+  if op.noted then return end
+  op.noted = true
+  for _, note in ipairs(parameters.notes(op.definition)) do
+    op.instance:emit { kind = "warning", level = note.level, task_id = op.task_id, message = note.message }
+  end
+end
+
 --- The body of execute: result and outcome, or the error is raised, with the outcome in its field `outcome`.
 function execution.execute(op, given)
   local instance = op.instance
   if instance.dry_run then return instance:dry_run(op, execution.begin(op, given)) end
   instance.scheduler:check()
+  tell_notes(op)
   local fiber = instance.scheduler:current()
   local handle = fiber and fiber.handle
   local context

@@ -38,12 +38,18 @@ function hooks.observe(this, name, fn, ...)
   tell(this, name, err)
 end
 
---- Call this hook of each table that has it, with subject (nil: the try's pod as last seen), context and operator.
-function hooks.call(this, name, subject)
+--- Call this hook of each table that has it, with the try's pod as last seen, context and operator.
+function hooks.call(this, name)
   for _, it in ipairs(this.hooks) do
-    if it[name] then
-      hooks.observe(this, name, it[name], subject or this.attempt:pod(), this.context, this.operator or this)
-    end
+    if it[name] then hooks.observe(this, name, it[name], this.attempt:pod(), this.context, this.operator or this) end
+  end
+end
+
+--- HOK-1: a client was made.
+function hooks.client(this, client)
+  for _, it in ipairs(this.hooks) do
+    local fn = it.on_sync_client_creation
+    if fn then hooks.observe(this, "on_sync_client_creation", fn, client, this.operator or this) end
   end
 end
 

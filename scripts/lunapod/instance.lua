@@ -90,8 +90,8 @@ local function new(given)
     named_connections = given.connections or {}, named_variables = given.variables or {},
     pod_mutation_hook = given.pod_mutation_hook,
     started = core.time(),
-    clients = {}, calls = {}, attempts = {}, published = {},
-    versions = setmetatable({}, { __mode = "k" }), -- of a core client's server
+    clients = {}, calls = {}, attempts = {}, published = {}, watched_events = 0,
+    classic_sidecars = setmetatable({}, { __mode = "k" }), -- core client → true: its server is older than 1.29
   }, Instance)
 end
 

@@ -15,7 +15,6 @@ local manifest = require "lunapod.manifest"
 local outcomes = require "lunapod.outcome"
 local parameters = require "lunapod.parameters"
 local run_options = require "lunapod.run_options"
-local sidecar = require "lunapod.sidecar"
 local xcom = require "lunapod.xcom"
 
 local Operator = {
@@ -84,8 +83,6 @@ end
 
 -- ---- access to the cluster ----
 
-local NATIVE_SIDECARS = 29 -- Kubernetes 1.29: sidecars as init containers that go on (RES-3)
-
 --- A parameter that says where the pod goes, rendered if it is a template.
 local function rendered(self, name, context)
   local value = self[name]
@@ -132,7 +129,7 @@ function Operator:client()
   if not client then
     client = self.instance:client(client_settings(self, self.context))
     self.cached_client = client
-    hooks.call(self, "on_sync_client_creation", client)
+    hooks.client(self, client)
   end
   return client
 end
@@ -142,11 +139,9 @@ local function cluster_of(self, context)
   local cluster = { connection = connection_of(self, context) }
   if context and not self.instance.dry_run then
     cluster.instance = self.instance:installation()
-    cluster.in_cluster = self:client().core:in_cluster()
-    if self.do_xcom_push and sidecar.channel(self) == "sidecar" then
-      local major, minor = self:client():version()
-      cluster.native_sidecar = not major or major > 1 or minor >= NATIVE_SIDECARS
-    end
+    local client = self:client().core
+    cluster.in_cluster = client:in_cluster()
+    cluster.native_sidecar = not self.instance.classic_sidecars[client]
   end
   return cluster
 end
@@ -181,11 +176,14 @@ local function begin(self, request, context)
   if self.attempt then return self.attempt end
   local client = self:client().core
   run_options.annotate(request, context)
-  local options = run_options.of(self.operator or self, request, context, cluster_of(self, context))
+  local options, complaints = run_options.of(self.operator or self, request, context, cluster_of(self, context))
   local attempt, err = attempts.new {
     op = self, instance = self.instance, client = client, context = context, options = options, handle = self.handle,
   }
   if not attempt then error(err, 0) end
+  for _, complaint in ipairs(complaints) do
+    attempt:emit({ kind = "error", level = "error", message = complaint }, true) -- LOG-1: nothing else comes of it
+  end
   if self.operator then
     self.attempt = attempt
     attempt.driven = true
@@ -230,14 +228,12 @@ function Operator:await_pod_start(pod)
   local ok, err = attempt:advance("started")
   stop()
   must(ok, err)
-  return attempt:pod()
 end
 
 --- Returns when the task's container has ended well and its log is read; raises why it failed.
 function Operator:await_completion(pod)
   local attempt = attempt_of(self, pod)
   must(attempt:advance("ended"))
-  return attempt:pod()
 end
 
 local function result_error(self, attempt, fault)

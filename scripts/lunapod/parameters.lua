@@ -216,17 +216,20 @@ function parameters.define(given)
   return out
 end
 
---- Lines to tell the author of a definition: what is deprecated, and what does nothing here. In the order of the rows.
+--- What to tell the author of a definition, { level =, message = } each in the order of the rows: what is deprecated, and
+-- what does nothing here.
 function parameters.notes(given)
-  local lines = {}
+  local notes = {}
   for _, row in ipairs(rows) do
     if given[row.name] ~= nil and row.instead then
-      lines[#lines + 1] = ('parameter "%s" is deprecated, use "%s"'):format(row.name, row.instead)
+      notes[#notes + 1] = { level = "warning",
+        message = ('parameter "%s" is deprecated, use "%s"'):format(row.name, row.instead) }
     elseif given[row.name] ~= nil and row.no_effect then
-      lines[#lines + 1] = ('parameter "%s" has no effect: %s'):format(row.name, row.no_effect)
+      notes[#notes + 1] = { level = "info",
+        message = ('parameter "%s" has no effect: %s'):format(row.name, row.no_effect) }
     end
   end
-  return lines
+  return notes
 end
 
 return parameters

@@ -10,10 +10,14 @@ local waiting = require "lunapod.waiting"
 
 local run_options = {}
 
---- Names of the containers to follow (LOG-1), in the order of the spec; unknown ones are left out and returned second.
+local function shown(value)
+  return type(value) == "string" and '"' .. value .. '"' or value == core.null and "null" or tostring(value)
+end
+
+--- Names of the containers to follow (LOG-1), in the order of the spec, and what is wrong with those asked for.
 local function containers_to_follow(op, pod)
-  local names, all, unknown = {}, {}, {}
-  local function enter(containers, wanted, fallback)
+  local names, all, complaints = {}, {}, {}
+  local function enter(parameter, containers, wanted)
     local here = {}
     for _, container in ipairs(containers or {}) do
       if container.name ~= sidecar.NAME then
@@ -21,22 +25,30 @@ local function containers_to_follow(op, pod)
         all[#all + 1] = container.name
       end
     end
-    if wanted == nil then wanted = fallback end
     if wanted == true then
       for name in pairs(here) do names[name] = true end
-    else
-      for _, name in ipairs(type(wanted) == "table" and wanted or { wanted }) do
-        if here[name] then names[name] = true elseif name then unknown[#unknown + 1] = tostring(name) end
+      return
+    end
+    for _, name in ipairs(type(wanted) == "table" and wanted or { wanted }) do
+      if here[name] then
+        names[name] = true
+      elseif type(name) == "string" then
+        complaints[#complaints + 1] = ("%s: the pod has no container %s"):format(parameter, shown(name))
+      else
+        complaints[#complaints + 1] = ("%s: expected a name, a list of names or true, got %s: nothing is logged")
+          :format(parameter, shown(name))
       end
     end
   end
-  enter(pod.spec.initContainers, op.init_container_logs)
-  enter(pod.spec.containers, op.container_logs, manifest.container_name(op))
+  local wanted = op.container_logs
+  if wanted == nil then wanted = manifest.container_name(op) end
+  enter("init_container_logs", pod.spec.initContainers, op.init_container_logs == nil and {} or op.init_container_logs)
+  enter("container_logs", pod.spec.containers, wanted)
   local out = {}
   for _, name in ipairs(all) do
     if names[name] then out[#out + 1] = name end
   end
-  return out, unknown
+  return out, complaints
 end
 
 --- Put on the pod what a later process needs to know of it: a digest of its spec (FND-4), and when the task's first pod
@@ -66,11 +78,14 @@ local function labels_of(op, context)
   return fields.pod({ labels = manifest.render(op, "labels", op.labels, context) }, "base").metadata.labels
 end
 
---- Options of the core's run for this pod. cluster as for manifest.build.
+--- Options of the core's run for this pod, and complaints about the logs that were asked for. cluster as for
+-- manifest.build.
 function run_options.of(op, pod, context, cluster)
   local instance = cluster and cluster.instance
   local reattach = context and instance and op.reattach_on_restart ~= false
   local look = reattach and context.has_history and (context.try_number or 1) == 1
+  local logs, complaints = {}, {}
+  if op.get_logs ~= false then logs, complaints = containers_to_follow(op, pod) end
   return {
     manifest = pod,
     exact_name = op.random_name_suffix == false,
@@ -78,7 +93,7 @@ function run_options.of(op, pod, context, cluster)
     find = look and naming.find_selector(context, instance, labels_of(op, context)) or nil,
     find_run = look and naming.run_selector(context, instance) or nil,
     container = manifest.container_name(op),
-    logs = op.get_logs ~= false and containers_to_follow(op, pod) or {},
+    logs = logs,
     log_prefix = op.container_name_log_prefix_enabled ~= false,
     result_from = op.do_xcom_push and sidecar.channel(op) or "none",
     result_limit = op.result_max,
@@ -92,7 +107,7 @@ function run_options.of(op, pod, context, cluster)
     create_tries = op.api_retries,
     create_wait_min = op.api_retry_wait_min,
     create_wait_max = op.api_retry_wait_max,
-  }
+  }, complaints
 end
 
 return run_options

@@ -85,4 +85,16 @@ function sidecar.add(pod, op, cluster)
   end
 end
 
+--- Is the server older than 1.29, and does not know native sidecars? It says so by refusing the pod, or by dropping
+-- what makes the container one. No request is spent on asking. answer: of the create, the pod or the error.
+function sidecar.is_unknown(answer)
+  if core.is_error(answer) then
+    return answer.code == 400 and tostring(answer):find("initContainers%[%d+%]%.restartPolicy") ~= nil
+  end
+  for _, it in ipairs(type(answer) == "table" and answer.spec and answer.spec.initContainers or {}) do
+    if it.name == sidecar.NAME then return it.restartPolicy ~= "Always" end
+  end
+  return false
+end
+
 return sidecar

@@ -1,5 +1,5 @@
--- The seed's rows 33 to 35: which cluster, as whom. For in_cluster lunapod itself runs in a pod of the test cluster, with
--- the interpreter and the checkout mounted from the node, and nothing but that pod's service account.
+-- The seed's rows 33 to 35: which cluster, as whom. For in_cluster lunapod itself runs in a pod of the test cluster,
+-- with the interpreter and the checkout mounted from the node, and nothing but that pod's service account.
 local cjson = require "cjson"
 local pods = require "contract.pods"
 local support = require "cluster.specs.support"
@@ -42,13 +42,16 @@ local function runner_pod(script)
   for key, value in pairs {
     LUA_PATH = ("%s/scripts/?.lua;%s/scripts/?/init.lua;;"):format(support.root, support.root),
     LUA_CPATH = support.build .. "/lua/5.4/?.so;;", LUNAPOD_INSTANCE = name, HOME = "/nowhere",
-    KUBERNETES_SERVICE_HOST = "127.0.0.1", KUBERNETES_SERVICE_PORT = "6443", -- there is no proxy to the service's address
+    KUBERNETES_SERVICE_HOST = "127.0.0.1", KUBERNETES_SERVICE_PORT = "6443", -- no proxy serves the usual address
   } do
     env[#env + 1] = { name = key, value = value }
   end
-  return cjson.encode { apiVersion = "v1", kind = "Pod", metadata = { name = name, labels = { lunapod_instance = name } },
-    spec = { restartPolicy = "Never", serviceAccountName = name, hostNetwork = true, volumes = volumes, containers = { {
-      name = "main", image = "busybox:1", command = { "/usr/bin/lua5.4", script }, volumeMounts = mounts, env = env } } } }
+  local container = { name = "main", image = "busybox:1", command = { "/usr/bin/lua5.4", script },
+    volumeMounts = mounts, env = env }
+  return cjson.encode { apiVersion = "v1", kind = "Pod",
+    metadata = { name = name, labels = { lunapod_instance = name } },
+    spec = { restartPolicy = "Never", serviceAccountName = name, hostNetwork = true, volumes = volumes,
+      containers = { container } } }
 end
 
 describe("the contract: cluster access", function()
@@ -134,7 +137,8 @@ describe("the contract: cluster access", function()
     local text = ([[
       local function try(given)
         given.arguments = { "true" }
-        local ok, why, outcome = lunapod.pcall(function() return task(given):execute { params = { file = "given" } } end)
+        local context = { params = { file = "given" } }
+        local ok, why, outcome = lunapod.pcall(function() return task(given):execute(context) end)
         show(ok and outcome.pod.namespace or why)
       end
       try { }

@@ -49,7 +49,8 @@ describe("the contract: attributes", function()
       local fields = { "schedulername", "image_pull_policy" }
       for _, name in ipairs(lunapod.KubernetesPodOperator.template_fields) do fields[#fields + 1] = name end
       local More = lunapod.KubernetesPodOperator:extend { template_fields = fields }
-      local op = More(defaults { image_pull_policy = "{{ params.policy }}", arguments = { "echo {{ params.policy }}" } })
+      local op = More(defaults {
+        image_pull_policy = "{{ params.policy }}", arguments = { "echo {{ params.policy }}" } })
       local _, outcome = op:execute { params = { policy = "Never" } }
       show(outcome.state, outcome.snapshot.pod.spec.containers[1].imagePullPolicy)
       show(#lunapod.KubernetesPodOperator.template_fields)

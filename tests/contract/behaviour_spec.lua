@@ -28,7 +28,9 @@ describe("the contract: run behaviour", function()
       local second = pods.start(text:format(reattach, run))
       local mine = pod
       if reattach == "false" then
-        mine = support.pod_that("is another", function(it) return it.metadata.uid ~= pod.metadata.uid and running(it) end)
+        mine = support.pod_that("is another", function(it)
+          return it.metadata.uid ~= pod.metadata.uid and running(it)
+        end)
       end
       second:until_said "begun"
       assert(support.kubectl { "exec", mine.metadata.name, "--", "kill", "-TERM", "1" })
@@ -63,7 +65,7 @@ describe("the contract: run behaviour", function()
   it("S38 get_logs: the container's output is the task's log; off: nothing is read, the outcome is known", function()
     local result = pods.program [[
       task { task_id = "heard", arguments = { "echo spoken; echo complained >&2" } }:execute()
-      local _, outcome = task { task_id = "unheard", get_logs = false, arguments = { "echo whispered; exit 0" } }:execute()
+      local _, outcome = task { task_id = "unheard", get_logs = false, arguments = { "echo whispered" } }:execute()
       show(outcome.state)
       local ok, err = lunapod.pcall(function()
         task { task_id = "bad", get_logs = false, arguments = { "echo whispered; exit 3" } }:execute()
@@ -153,7 +155,7 @@ describe("the contract: run behaviour", function()
     assert.equal("", support.left())
   end)
 
-  it("S42 termination_grace_period: what a killed task's pod is given; 0 is a value; not given: the cluster's", function()
+  it("S42 termination_grace_period: of a killed task's pod; 0 is a value; not given: the cluster's", function()
     local result = pods.program [[
       -- It says farewell for longer than this test takes to look.
       local run = "echo up; trap 'sleep 3; exit 0' TERM; while :; do sleep 0.1; done"

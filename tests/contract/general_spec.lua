@@ -62,7 +62,8 @@ spec:
     env: [{name: A, value: file}, {name: B, value: file}, {name: C, value: file}]
 ]], "layers.yaml")
   local layered = group:task(([[pod_template_file = "%s",
-    full_pod_spec = { metadata = { labels = { b = "spec", c = "spec" } }, spec = { subdomain = "spec", hostname = "spec",
+    full_pod_spec = { metadata = { labels = { b = "spec", c = "spec" } }, spec = {
+      subdomain = "spec", hostname = "spec",
       nodeSelector = {}, containers = { { name = "x", image = "absent.invalid/none:2", env = {
         { name = "B", value = "spec" }, { name = "C", value = "spec" } } } } } },
     labels = { c = "own" }, hostname = "own", env_vars = { C = "own" },
@@ -76,7 +77,7 @@ spec:
     assert.same({ "file", "spec", "own" }, { labels.a, labels.b, labels.c })
   end)
 
-  local template = support.file('{"apiVersion":"v1","kind":"Pod","metadata":{"annotations":{"of":"{{ params.word }}"}},'
+  support.file('{"apiVersion":"v1","kind":"Pod","metadata":{"annotations":{"of":"{{ params.word }}"}},'
     .. '"spec":{"containers":[{"name":"base"}]}}', "word.json")
   local eight = group:task(([[image = "{{ params.image }}", cmds = { "{{ params.shell }}", "-c" },
     arguments = { "echo {{ params.word }} $WORD $LIST" }, env_vars = "{{ params.env }}",
@@ -136,8 +137,8 @@ spec:
     ]] .. table.concat(examples))
     assert.equal("", result.out)
     local guide = support.read(support.root .. "/docs/author.md")
-    for _, name in ipairs { "BASE_CONTAINER_NAME", "POD_CHECKED_KEY", "template_fields", "pod_manager", "client", "find_pod",
-      "get_or_create_pod", "await_pod_start", "extract_xcom", "execute", "cleanup", "process_pod_deletion",
+    for _, name in ipairs { "BASE_CONTAINER_NAME", "POD_CHECKED_KEY", "template_fields", "pod_manager", "client",
+      "find_pod", "get_or_create_pod", "await_pod_start", "extract_xcom", "execute", "cleanup", "process_pod_deletion",
       "patch_already_checked", "on_kill", "build_pod_request_obj", "dry_run", "PodReattachFailure" } do
       if not guide:find(name, 1, true) then missing[#missing + 1] = name end
     end
@@ -147,7 +148,8 @@ spec:
   it("S65 KubernetesPodOperator: a definition is a task in one pod; composed, retried, subclassed; a guide", function()
     local result = pods.program [[
       local Greeter = lunapod.KubernetesPodOperator:extend {
-        image = "busybox:1", cmds = { "sh", "-c" }, termination_grace_period = 1, do_xcom_push = true, retry_delay = 0.1,
+        image = "busybox:1", cmds = { "sh", "-c" }, termination_grace_period = 1, do_xcom_push = true,
+        retry_delay = 0.1,
         greeting = function() return "hello" end,
         execute = function(self, context)
           return self:greeting() .. " " .. lunapod.KubernetesPodOperator.execute(self, context)
@@ -182,7 +184,8 @@ echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","s
       contexts = { { name = "managed", context = { cluster = admin.clusters[1].name, user = "managed" } } },
       ["current-context"] = "managed" }, "managed")
     local result = pods.program([[
-      for _ = 1, 2 do show((task { do_xcom_push = true, arguments = { "echo 1 > /airflow/xcom/return.json" } }:execute())) end
+      local op = task { do_xcom_push = true, arguments = { "echo 1 > /airflow/xcom/return.json" } }
+      for _ = 1, 2 do show((op:execute())) end
     ]], { env = { KUBECONFIG = config } })
     assert.equal("1\n1\n", result.out)
     assert.equal("called mine\n", support.read(support.folder .. "/calls")) -- asked once for both

@@ -39,7 +39,8 @@ describe("the contract: identity, image, command", function()
   local print_namespace = ([[arguments = { "echo in $NAMESPACE" },
     pod_runtime_info_envs = { { "NAMESPACE", "metadata.namespace" } }, namespace = %s]])
   local there = group:task(print_namespace:format(('"%s"'):format(other)))
-  local templated = group:task(print_namespace:format '"{{ params.where }}"', ('params = { where = "%s" }'):format(other))
+  local templated = group:task(print_namespace:format '"{{ params.where }}"',
+    ('params = { where = "%s" }'):format(other))
   local default = group:task(print_namespace:format "nil")
   local nowhere = group:task(print_namespace:format '"no-such-namespace"')
 

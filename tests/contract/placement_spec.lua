@@ -1,5 +1,5 @@
--- The seed's rows 19 to 32: where the pod is placed, as whom it runs, its network, and what is written on it. The node
--- is labelled and tainted for the tests and given back as it was.
+-- The seed's rows 19 to 32: where the pod is placed, as whom it runs, its network, and what is written on it. The
+-- node is labelled and tainted for the tests and given back as it was.
 local pods = require "contract.pods"
 local support = require "cluster.specs.support"
 
@@ -123,7 +123,7 @@ describe("the contract: scheduling, security, network, metadata", function()
   local never = group:task [[image_pull_policy = "Never", image = "absent.invalid/none:1"]]
   local unsaid = group:task [[arguments = { "true" }]]
 
-  it("S26 image_pull_policy: from the node's cache, always from the registry, never; not given: the cluster's", function()
+  it("S26 image_pull_policy: from the node's cache, the registry, or never; not given: the cluster's", function()
     assert.equal("cached\n", succeeded(present()).log)
     assert.equal("image", always().class) -- there is no registry to be reached from here
     assert.equal("image", never().class)
@@ -148,8 +148,8 @@ describe("the contract: scheduling, security, network, metadata", function()
     end
   end)
 
-  local dns = group:task [[dnspolicy = "None", dns_config = { nameservers = { "192.0.2.53" }, searches = { "jobs.test" } },
-    arguments = { "cat /etc/resolv.conf" }]]
+  local dns = group:task [[dnspolicy = "None", dns_config = { nameservers = { "192.0.2.53" },
+    searches = { "jobs.test" } }, arguments = { "cat /etc/resolv.conf" }]]
   local cluster_dns = group:task [[dnspolicy = "ClusterFirst", arguments = { "cat /etc/resolv.conf" }]]
 
   it("S28 dnspolicy: what the pod's resolver is set to", function()

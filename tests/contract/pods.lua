@@ -1,7 +1,7 @@
--- What the contract's specs share. A group collects tasks, each written beside the test that looks at it, and runs all of
--- them at once in one Lua program when the first is asked for; their pods are kept, read by kubectl, and then removed.
--- So a test sees what lunapod says of a task, what the pod printed, and what the server holds, at about a second for the
--- whole group. program() is for the rows that need a program of their own.
+-- What the contract's specs share. A group collects tasks, each written beside the test that looks at it, and runs all
+-- of them at once in one Lua program when the first is asked for; their pods are kept, read by kubectl, then removed.
+-- So a test sees what lunapod says of a task, what the pod printed, and what the server holds, at the price of one
+-- program for a whole file. program() is for the rows that need a program of their own.
 local cjson = require "cjson"
 local support = require "cluster.specs.support"
 
@@ -42,8 +42,9 @@ lunapod.all(fibers)
 print(lunapod.json.encode(seen))
 ]]
 
---- A group of tasks. group:task(parameters, context) takes the inside of two Lua tables as text (or none), and returns a
--- function that gives what was seen: {state, result, exit_code, error, class, reason, log, pod}, pod as kubectl reads it.
+--- A group of tasks. group:task(parameters, context) takes the inside of two Lua tables as text (or none), and returns
+-- a function that gives what was seen: {state, result, exit_code, error, class, reason, log, pod}, pod as kubectl reads
+-- it.
 -- Defaults: busybox:1, cmds sh -c (false: not given), the pod is kept. options: as for program.
 function pods.group(options)
   local group = { definitions = {} }
@@ -90,6 +91,15 @@ function pods.succeeded(it)
   return it
 end
 
+--- This spec's pods that nobody has deleted yet.
+function pods.live()
+  local live = {}
+  for _, pod in ipairs(support.pods()) do
+    if not pod.metadata.deletionTimestamp then live[#live + 1] = pod end
+  end
+  return live
+end
+
 function pods.container(it)
   return it.pod.spec.containers[1]
 end
@@ -99,8 +109,8 @@ function pods.says(part, text)
   if not (text or ""):find(part, 1, true) then error(("not said: %s\nin: %s"):format(part, tostring(text)), 2) end
 end
 
---- Runs a plain Lua program; it has lunapod, task { … } with a busybox shell and a short grace, and show(…). Returns its
--- end; an exit status other than 0 is an error.
+--- Runs a plain Lua program; it has lunapod, task { … } with a busybox shell and a short grace, and show(…). Returns
+-- its end; an exit status other than 0 is an error.
 function pods.program(text, options)
   return support.expect_status(0, pods.start(text, options):wait(options and options.seconds))
 end

@@ -1,5 +1,5 @@
--- The seed's rows 14 to 18: resources as the kubelet tells them to the container, ports, volumes, mounts and what runs
--- first.
+-- The seed's rows 14 to 18: resources as the kubelet tells them to the container, ports, volumes, mounts and what
+-- runs first.
 local pods = require "contract.pods"
 local support = require "cluster.specs.support"
 
@@ -71,14 +71,15 @@ describe("the contract: resources, storage, ports", function()
     says("memory_limit", unknown().error)
   end)
 
-  local ports = group:task [[arguments = { "true" }, ports = { { "metrics", 9100 }, { containerPort = 8080, name = "web",
-    protocol = "UDP" } } ]]
+  local ports = group:task [[arguments = { "true" }, ports = { { "metrics", 9100 },
+    { containerPort = 8080, name = "web", protocol = "UDP" } } ]]
   local probed = group:task [[cmds = { "sh", "-c" },
-    arguments = { "mkdir w; echo ok >w/index.html; httpd -p 8080 -h w; until [ -e /shared/asked ]; do sleep 0.1; done" },
+    arguments = { "mkdir w; echo ok >w/index.html; httpd -p 8080 -h w; "
+      .. "until [ -e /shared/asked ]; do sleep 0.1; done" },
     ports = { { "web", 8080 } }, volumes = { { name = "shared", emptyDir = {} } },
     volume_mounts = { { name = "shared", mountPath = "/shared" } },
-    full_pod_spec = { spec = { containers = { { name = "base", lifecycle = { postStart = { exec = {
-      command = { "sh", "-c", "until wget -q -O /shared/asked http://$(hostname -i):8080; do sleep 0.1; done" } } } } } } } } ]]
+    full_pod_spec = { spec = { containers = { { name = "base", lifecycle = { postStart = { exec = { command = {
+      "sh", "-c", "until wget -q -O /shared/asked http://$(hostname -i):8080; do sleep 0.1; done" } } } } } } } } ]]
 
   it("S15 ports: pairs and API form are the container's, and what listens there answers", function()
     local seen = container(succeeded(ports())).ports
@@ -87,7 +88,8 @@ describe("the contract: resources, storage, ports", function()
     assert.equal(8080, container(succeeded(probed())).ports[1].containerPort)
   end)
 
-  local volumes = group:task(([[arguments = { "cat /map/greeting; echo; echo kept >/claim/file; echo x >/tmp/e/x; ls /tmp/e" },
+  local volumes = group:task(([[
+    arguments = { "cat /map/greeting; echo; echo kept >/claim/file; echo x >/tmp/e/x; ls /tmp/e" },
     volumes = { { name = "map", configMap = { name = "NAME" } }, { name = "scratch", emptyDir = {} },
       { "claim", { persistentVolumeClaim = { claimName = "NAME" } } } },
     volume_mounts = { { name = "map", mountPath = "/map" }, { name = "scratch", mountPath = "/tmp/e" },

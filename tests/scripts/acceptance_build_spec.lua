@@ -19,8 +19,8 @@ local function plain(value)
   return any and out or nil
 end
 
---- The manifest of these parameters in the cases' context, or with other things in it. settings: connection, version of
--- the server's minor number, call (more of the context).
+--- The manifest of these parameters in the cases' context, or with other things in it. settings: connection, classic
+-- (an older server), call (more of the context).
 local function build(given, settings)
   settings = settings or {}
   given.task_id = given.task_id or "task"
@@ -28,9 +28,8 @@ local function build(given, settings)
     instance = "me", dag_id = "dag", connections = { kubernetes_default = settings.connection or {} },
   })
   local op = instance.task(given)
-  local client = {
-    core = { in_cluster = function() return false end }, version = function() return 1, settings.minor or 34 end,
-  }
+  local client = { core = { in_cluster = function() return false end } }
+  instance.classic_sidecars[client.core] = settings.classic
   op.client = function() return client end
   local call = { dag_id = "dag", run_id = "test", try_number = 1 }
   for name, value in pairs(settings.call or {}) do call[name] = value end
@@ -104,7 +103,7 @@ describe("a manifest", function()
     local wanted = { ["beta.kubernetes.io/os"] = "linux" }
     assert.same(wanted, spec { node_selector = wanted }.nodeSelector)
     assert.same(wanted, spec { node_selectors = wanted, node_selector = { a = "b" } }.nodeSelector)
-    assert.truthy(require("lunapod.parameters").notes { node_selectors = wanted }[1]:find "deprecated")
+    assert.truthy(require("lunapod.parameters").notes { node_selectors = wanted }[1].message:find "deprecated")
   end)
 
   it("with resources in the API's form (O05)", function()
@@ -241,11 +240,11 @@ describe("a manifest", function()
       local pod = spec(given, settings)
       assert.equal("xcom", pod.volumes[1].name)
       assert.same({ name = "xcom", mountPath = "/airflow/xcom" }, pod.containers[1].volumeMounts[1])
-      local list = settings and settings.minor and settings.minor < 29 and pod.containers or pod.initContainers
+      local list = settings and settings.classic and pod.containers or pod.initContainers
       assert.equal("airflow-xcom-sidecar", list[#list].name)
       return list[#list]
     end
-    local native, classic = sidecar(), sidecar { minor = 28 }
+    local native, classic = sidecar(), sidecar { classic = true }
     assert.equal("Always", native.restartPolicy)
     assert.is_nil(classic.restartPolicy)
     for _, it in ipairs { native, classic } do

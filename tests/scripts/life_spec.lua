@@ -35,8 +35,9 @@ describe("a task's life", function()
     for name in ([[on_sync_client_creation on_pod_manifest_created on_pod_creation on_pod_starting on_pod_completion
       on_pod_teardown on_pod_cleanup on_operator_resuming]]):gmatch("%S+") do
       hooks[name] = function(subject, context, operator)
+        if name == "on_sync_client_creation" then context, operator = { task_id = "work" }, context end
         assert.equal("work", operator.task_id)
-        assert.is_true(context == nil or context.task_id == "work")
+        assert.equal("work", context.task_id)
         log[#log + 1] = (mark or "") .. name .. " " .. tostring(subject.status and subject.status.phase or "-")
       end
     end
@@ -246,26 +247,46 @@ describe("a task's life", function()
     assert.equal(chosen, fake.runs[3].adopted)
   end)
 
-  it("a server before 1.29 gets the classic sidecar, last of the containers (RES-1, RES-3, O19)", function()
-    local minor = "28+"
-    fake.respond = function(request)
-      if request.path == "/version" then return { major = "1", minor = minor } end
+  describe("on a server before 1.29: the classic sidecar, last of the containers (RES-1, RES-3, O19)", function()
+    local function is_classic(run)
+      local spec = run.options.manifest.spec
+      assert.is_nil(spec.initContainers)
+      assert.equal("airflow-xcom-sidecar", spec.containers[2].name)
+      assert.is_nil(spec.containers[2].restartPolicy)
     end
-    task { do_xcom_push = true }:execute()
-    local spec = fake.runs[1].options.manifest.spec
-    assert.equal("airflow-xcom-sidecar", spec.containers[2].name)
-    assert.is_nil(spec.containers[2].restartPolicy)
-    assert.is_nil(spec.initContainers)
-    task { do_xcom_push = true }:execute()
-    local asked = 0
-    for _, request in ipairs(fake.requests) do asked = asked + (request.path == "/version" and 1 or 0) end
-    assert.equal(1, asked)
-    lunapod, minor = fake.install(), "29"
-    fake.respond = function() return { major = "1", minor = minor } end
-    task { do_xcom_push = true }:execute()
-    spec = fake.runs[1].options.manifest.spec
-    assert.equal("Always", spec.initContainers[1].restartPolicy)
-    assert.is_nil(spec.containers[2])
+
+    it("that refuses the native one", function()
+      fake.pods = function(options)
+        if not options.manifest.spec.initContainers then return { result = "5" } end
+        return { error = { phase = "created", kind = "api", rc = "API", code = 400,
+          message = 'strict decoding error: unknown field "spec.initContainers[0].restartPolicy"' } }
+      end
+      assert.equal(5, (task { do_xcom_push = true }:execute()))
+      is_classic(fake.runs[2])
+      assert.equal(5, (task { do_xcom_push = true }:execute()))
+      is_classic(fake.runs[3]) -- known from then on
+      assert.equal(3, #fake.runs)
+      assert.same({}, fake.requests)
+      assert.equal(0, fake.live)
+    end)
+
+    it("that drops what makes it native: the pod goes and is made anew", function()
+      fake.pods = function(options)
+        local dropped = options.manifest.spec.initContainers and { initContainers = { { name = "airflow-xcom-sidecar" } } }
+        return { result = "5", spec = dropped or {} }
+      end
+      assert.equal(5, (task { do_xcom_push = true }:execute()))
+      is_classic(fake.runs[2])
+      assert.equal("default", fake.runs[1].killed_with)
+      assert.equal(0, fake.live)
+    end)
+
+    it("is found out without a request; other failures are what they are", function()
+      fake.pods = function() return { error = { phase = "created", kind = "api", rc = "API", code = 400,
+        message = 'unknown field "spec.initContainers[0].foo"' } } end
+      assert.is_false((lunapod.pcall(task().execute, task { do_xcom_push = true })))
+      assert.equal(1, #fake.runs)
+    end)
   end)
 
   it("the installation's hook comes last, in a dry run too (BLD-11)", function()

@@ -338,7 +338,7 @@ function Run:pod()
   if not self.exists then return nil end
   return { metadata = { name = self.state.name, namespace = "default", uid = self.state.uid, labels = self.life.labels
     or {}, annotations = self.life.annotations },
-    status = { phase = self.state.phase } }
+    spec = self.life.spec, status = { phase = self.state.phase } }
 end
 function Run:result() return self.life.result end
 function Run:close() self.closed = true end
