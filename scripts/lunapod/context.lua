@@ -89,6 +89,10 @@ function context.new(op, call, instance)
   for _, name in ipairs { "data_interval_start", "data_interval_end" } do
     out[name] = call[name] and dates.new(seconds_of(call[name], name)) or out.logical_date
   end
+  out.dag = out.dag or { dag_id = out.dag_id }
+  out.task = out.task or { task_id = out.task_id }
+  out.dag_run = out.dag_run or { dag_id = out.dag_id, run_id = out.run_id, conf = out.conf,
+    logical_date = out.logical_date }
   out.macros, out.env, out.var = dates.macros, environment, variables(instance)
   out.ti = task_instance(out, instance)
   out.task_instance = out.ti

@@ -1,6 +1,7 @@
 --- Dates as templates and scripts use them: an object that is written as ISO 8601 text and has Python's methods
 -- (strftime, isoformat …), and the date functions of Airflow's `macros`. All in UTC, from core's own calendar.
 
+local compat = require "lunapod.compat"
 local core = require "lunapod.core"
 local errors = require "lunapod.errors"
 
@@ -94,10 +95,28 @@ local function iso(seconds)
 end
 dates.iso = iso
 
+local UNITS = { weeks = 604800, days = 86400, hours = 3600, minutes = 60, seconds = 1 }
+
+--- The date so much later: add(days=1, hours=2), as pendulum has it; sign -1: earlier.
+local function moved(from, sign)
+  return function(given)
+    local seconds = from
+    for unit, count in pairs(type(given) == "table" and given or {}) do
+      if not UNITS[unit] then
+        errors.usage("dates: unknown unit %q, expected weeks, days, hours, minutes or seconds", tostring(unit))
+      end
+      seconds = seconds + sign * count * UNITS[unit]
+    end
+    return dates.new(seconds)
+  end
+end
+
 local Date = { __tostring = function(self) return iso(rawget(self, "seconds")) end }
 Date.__index = function(self, key)
   local seconds = rawget(self, "seconds")
   if key == "strftime" then return function(format) return dates.format(seconds, format) end end
+  if key == "add" then return moved(seconds, 1) end
+  if key == "subtract" then return moved(seconds, -1) end
   if key == "isoformat" then return function() return iso(seconds) end end
   if key == "timestamp" then return function() return seconds end end
   if key == "date" then return function() return dates.format(seconds, "%F") end end
@@ -112,11 +131,29 @@ function dates.new(seconds)
   return setmetatable({ seconds = seconds }, Date)
 end
 
+--- `macros.datetime(2026, 1, 31)` and `macros.datetime.strptime(text, format)`; only a template needs it.
+local function datetime()
+  local values = require "lunapod.template.values"
+  local plain = values.plain
+  local it = values.callable(function(args, n)
+    local parts = { 1970, 1, 1, 0, 0, 0 }
+    for i = 1, n do parts[i] = plain(args[i]) end
+    return dates.new(parse(("%04d-%02d-%02d %02d:%02d:%02d"):format(compat.unpack(parts)), "%Y-%m-%d %H:%M:%S"))
+  end, "datetime")
+  it.attributes = { strptime = function(text, format) return dates.new(parse(text, format)) end }
+  return it
+end
+
 --- `macros` of templates.
-dates.macros = {
+dates.macros = setmetatable({
   ds_add = function(ds, days) return dates.format(parse(ds, "%Y-%m-%d") + days * 86400, "%F") end,
   ds_format = function(ds, from, to) return dates.format(parse(ds, from), to) end,
-  datetime = { strptime = function(text, format) return dates.new(parse(text, format)) end },
-}
+}, {
+  __index = function(macros, name)
+    if name ~= "datetime" then return nil end
+    rawset(macros, name, datetime())
+    return macros.datetime
+  end,
+})
 
 return dates

@@ -38,6 +38,14 @@ local function is_skip(codes, exit_code)
   return false
 end
 
+--- The exit code of the task's container; nil when it has not ended, or when the kubelet lost sight of it and made one up.
+local function exit_code_of(task)
+  if task.state ~= "terminated" or task.reason == "ContainerStatusUnknown" then return nil end
+  return task.exit_code
+end
+
+local never_ran = { StartError = true, ContainerCannotRun = true }
+
 --- "container base: terminated, exit code 3, reason Error"
 function outcome.container_line(container)
   local rest = {}
@@ -62,7 +70,7 @@ end
 
 local function message_of(task_id, state, err, report, events, init_log)
   local task = report.task or {}
-  local exit_code = task.state == "terminated" and task.exit_code or nil
+  local exit_code = exit_code_of(task)
   local lines = {}
   local name = ('task "%s"'):format(task_id)
   if state == "failed" and exit_code and exit_code ~= 0 then
@@ -70,8 +78,10 @@ local function message_of(task_id, state, err, report, events, init_log)
     if task.signal and task.signal ~= 0 then words[#words + 1] = "signal " .. task.signal end
     words[#words + 1] = "reason " .. (err.reason or task.reason or "Error")
     words[#words + 1] = "class " .. tostring(err.class)
+    local what = table.concat(words, ", ")
+    if never_ran[task.reason] then what = ("could not be started: %s (%s)"):format(task.message or "?", what) end
     lines[1] = ("%s: Pod %s returned a failure. Container %s: %s"):format(name, report.name or "?", task.name or "?",
-      table.concat(words, ", "))
+      what)
     if err.class ~= "user" then lines[2] = indented(err.message) end
   elseif state == "failed" then
     lines[1] = ("%s: %s (class %s)"):format(name, err.message, err.class)
@@ -105,7 +115,7 @@ end
 function outcome.build(given)
   local report, err = given.report or {}, given.error
   local task = report.task or {}
-  local exit_code = task.state == "terminated" and task.exit_code or nil
+  local exit_code = exit_code_of(task)
   local state = state_of(err, exit_code)
   if (state == "failed" or state == "succeeded") and is_skip(given.skip_codes, exit_code) then state = "skipped" end
   local pod = report.name

@@ -31,7 +31,7 @@ describe("the contract: attributes", function()
     ]]
     local name = result.out:match "^already_checked\nalready_checked\n([^\n]+)\n$"
     assert.truthy(name, result.out)
-    local kept = support.pods()
+    local kept = pods.live()
     assert.equal(1, #kept)
     assert.equal(name, kept[1].metadata.name)
     assert.equal("True", kept[1].metadata.labels.already_checked)

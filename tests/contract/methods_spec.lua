@@ -232,7 +232,7 @@ describe("the contract: methods", function()
       local handle = op:start()
       show((handle:next_line(60)))
       op:on_kill()
-      local outcome = handle:wait(60)
+      local outcome = handle:wait(20)
       show(outcome.state, next(lunapod.default.attempts))
     ]]
     assert.equal("up\nkilled\tnil\n", result.out)

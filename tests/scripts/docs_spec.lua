@@ -11,7 +11,8 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113
 local program = (os.getenv "LUA" or "lua") .. " scripts/bin/lunapod"
 local pages = {
   "README.md",
-  "docs/architecture.md", "docs/command-line.md", "docs/embedding.md", "docs/results.md", "docs/retries.md",
+  "docs/airflow.md", "docs/architecture.md", "docs/author.md", "docs/command-line.md", "docs/embedding.md",
+  "docs/results.md", "docs/retries.md",
 }
 
 local function read(path)
@@ -57,11 +58,14 @@ end
 
 -- ---- Lua ----
 
---- What retries.md's fragile task needs: `false` fails; everything else succeeds and hands back 42.
+--- The life of a pod by its command: `false` fails, `echo` writes its words, a shell exits with what its script says and
+-- hands back the JSON that it echoes in quotes. Everything else succeeds and hands back 42.
 local function life(options)
   local container = options.manifest.spec.containers[1]
-  local command = container.command and container.command[1]
-  return { result = "42", exit_code = command == "false" and 1 or 0 }
+  local command, script = container.command or {}, container.args and container.args[1] or ""
+  local exit_code = command[1] == "false" and 1 or tonumber(script:match "exit (%d+)") or 0
+  local output = command[1] == "echo" and { { text = table.concat(command, " ", 2) .. "\n" } } or nil
+  return { result = script:match "echo '(.-)' >" or "42", exit_code = exit_code, output = output }
 end
 
 local function run_lua(block, name)
@@ -191,11 +195,40 @@ end
 describe("docs/command-line.md", function()
   it("has every command and option of the program", function()
     local page = read "docs/command-line.md"
-    for _, command in ipairs { "run", "dry-run", "ps", "clean" } do
+    for _, command in ipairs { "run", "dry-run", "params", "ps", "clean" } do
       assert.truthy(page:find("\n## " .. command .. "\n", 1, true), command)
       for option in help_of(command):gmatch "%s(%-%-[%a-]+)" do
         assert.truthy(page:find(option, 1, true), option .. " of " .. command .. " is not on the page")
       end
     end
+  end)
+end)
+
+describe("docs/author.md", function()
+  it("has every attribute and method of the seed, every hook and callback (S44 to S59, HOK)", function()
+    local page = read "docs/author.md"
+    for name in ([[
+      BASE_CONTAINER_NAME POD_CHECKED_KEY template_fields
+      pod_manager client find_pod get_or_create_pod await_pod_start extract_xcom execute cleanup process_pod_deletion
+      patch_already_checked on_kill build_pod_request_obj dry_run
+      on_sync_client_creation on_pod_manifest_created on_pod_creation on_pod_starting on_pod_completion on_pod_teardown
+      on_pod_cleanup on_operator_resuming progress_callback
+      on_execute_callback on_success_callback on_failure_callback on_retry_callback on_skipped_callback
+    ]]):gmatch "%S+" do
+      assert.truthy(page:find("\n| [^|\n]*`" .. name .. "[`(]"), name .. " has no row in a table")
+    end
+  end)
+
+  it("has every waiting reason of the core's table, and every field of an outcome (STA-5)", function()
+    fake.install()
+    local page = read "docs/author.md"
+    for reason in ([[InvalidImageName ErrImageNeverPull ErrImagePull ImagePullBackOff CreateContainerConfigError
+      CreateContainerError RunContainerError StartError]]):gmatch "%S+" do
+      assert.truthy(page:find("\n| [^|\n]*`" .. reason .. "`"), reason)
+    end
+    local outcome = require "lunapod.outcome".build { task_id = "x", pod = {}, published = {}, result = 1,
+      report = { name = "x", task = { state = "terminated", exit_code = 1 } },
+      error = fake.core.error { kind = "task", rc = "TASK", class = "user", message = "x" } }
+    for field in pairs(outcome) do assert.truthy(page:find("\n| [^|\n]*`" .. field .. "`"), field) end
   end)
 end)

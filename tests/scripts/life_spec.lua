@@ -181,13 +181,16 @@ describe("a task's life", function()
       "{{ logical_date }} {{ logical_date.strftime('%Y/%m/%d %H:%M:%S %j %a %B') }} {{ logical_date.year + 1 }}",
       "{{ data_interval_start | ds }} {{ data_interval_end.isoformat() }}",
       "{{ macros.ds_add(ds, -31) }} {{ macros.ds_format(ds, '%Y-%m-%d', '%d.%m.%y') }}",
-      "{{ macros.datetime.strptime('03/02/2026', '%d/%m/%Y').strftime('%F') }}",
+      "{{ macros.datetime.strptime('03/02/2026', '%d/%m/%Y').strftime('%F') }} {{ macros.datetime(2026, 1, 31) | ds }}",
+      "{{ logical_date.add(days=1, hours=20).strftime('%F') }} {{ logical_date.subtract(weeks=1) | ds }}",
+      "{{ dag.dag_id == dag_id }} {{ task.task_id }} {{ dag_run.run_id == run_id }} {{ dag_run.conf.x }}",
       "{{ var.value.bucket }} {{ var.value.sizes }} {{ var.json.sizes[1] }} {{ var.value.none | default('-') }}",
       "{{ env.HOME is defined }} {{ env.NO_SUCH_NAME | default('unset') }} {{ ti.run_id == run_id }} {{ ti.map_index }}",
-    } }:execute { logical_date = "2026-03-01T04:05:06+00:00", data_interval_end = "2026-03-02" }
+    } }:execute { conf = { x = 5 }, logical_date = "2026-03-01T04:05:06+00:00", data_interval_end = "2026-03-02" }
     assert.same({
       "2026-03-01T04:05:06+00:00 2026/03/01 04:05:06 060 Sun March 2027",
-      "2026-03-01 2026-03-02T00:00:00+00:00", "2026-01-29 01.03.26", "2026-02-03",
+      "2026-03-01 2026-03-02T00:00:00+00:00", "2026-01-29 01.03.26", "2026-02-03 2026-01-31",
+      "2026-03-03 2026-02-22", "True work True 5",
       "b1 [1,2] 2 -", "True unset True -1",
     }, fake.runs[1].options.manifest.spec.containers[1].args)
   end)

@@ -209,8 +209,8 @@ return {
       .. 'got "2016-01-01"',
   },
   ["jinja-macros"] = {
-    rule = "TPL-9: macros.datetime is a table of functions, not a class that can be called",
-    "a pod, ours an error: 'macros.datetime' of type 'dict' cannot be called",
+    rule = "TPL-9: a date is moved by its own methods, date.add(days=1), there is no timedelta",
+    "a pod, ours an error: 'macros.timedelta' is undefined",
   },
   ["jinja-native-arguments"] = {
     rule = "TPL-6: members of a list stay text; a text in place of the list gives native values",
