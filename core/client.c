@@ -309,6 +309,7 @@ lpod_id lpod_client_logs(lpod_client *client, const lpod_log_request *request, l
       .pod = r.pod,
       .container = r.container,
       .prefix = r.prefix,
+      .keep_empty = true,
       .follow = r.follow,
       .previous = r.previous,
       .since = r.since,

@@ -1,7 +1,7 @@
-/* Bytes of a log stream → blocks of lines (L2, L3, L8, L10, L11, LOG-5, LOG-6). Pure, and built for speed (TG6): one
- * memchr and one memcpy a line, the stamp's minute and the check for ASCII are cached or done eight bytes at a time.
- * Leaves requests to logs.c. Invariants: what comes out does not depend on how the bytes were split; memory is bounded
- * by the ceiling of a line and the chunk.
+/* Bytes of a log stream → blocks of lines (L2, L3, L8, L10, L11, LOG-5, LOG-6, LOG-7). Pure, and built for speed (TG6):
+ * one memchr and one memcpy a line, the stamp's minute and the check for ASCII are cached or done eight bytes at a
+ * time. Leaves requests to logs.c. Invariants: what comes out does not depend on how the bytes were split; memory is
+ * bounded by the ceiling of a line and the chunk.
  *
  * Where to go on after a resume: a server sends again all lines from a whole second on, in the order of its file, so
  * what was seen is the beginning of what comes. Stamps are not quite in that order (stdout and stderr race, clocks
@@ -11,12 +11,14 @@
 #include "../base/clock.h"
 #include "../base/limits.h"
 #include "../base/text.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define RECENT 32u                   /* power of two */
 #define MINUTE_TEXT 17u              /* "2006-01-02T15:04:" */
 #define STAMP_MOST 64u               /* no stamp is longer */
+#define COMPLAINT_MOST 512u          /* bytes told of a kubelet's error text */
 #define KEPT_MEMORY (64u * LPOD_KIB) /* a buffer that one long line made larger is given back */
 
 typedef struct seen_stamp {
@@ -26,6 +28,7 @@ typedef struct seen_stamp {
 } seen_stamp;
 
 struct lpod_log_parser {
+  bool keep_empty;
   bool skipping;                     /* the rest of a cut line */
   bool resuming, overlap, fresh_gap; /* overlap: the last line was seen again; fresh_gap: not yet told in a block */
   lpod_log_marks marks;
@@ -44,9 +47,10 @@ struct lpod_log_parser {
   size_t count, room;
 };
 
-lpod_log_parser *lpod_log_parser_new(const char *prefix) {
+lpod_log_parser *lpod_log_parser_new(const char *prefix, bool keep_empty) {
   lpod_log_parser *parser = calloc(1, sizeof *parser);
   if (!parser) return NULL;
+  parser->keep_empty = keep_empty;
   parser->marks.last = INT64_MIN;
   parser->since = INT64_MIN;
   parser->prefix = lpod_text_copy(prefix ? prefix : "");
@@ -82,7 +86,8 @@ static int64_t second_of(int64_t time) {
 
 void lpod_log_parser_resume(lpod_log_parser *parser) {
   lpod_buf_clear(&parser->carry);
-  parser->skipping = parser->overlap = parser->marks.gap = parser->fresh_gap = false;
+  parser->skipping = parser->overlap = parser->fresh_gap = false;
+  parser->marks.gap = parser->marks.began = false;
   parser->unseen = 0;
   parser->resuming = parser->known > 0;
   for (uint32_t i = 0; i < parser->known; i++) {
@@ -187,6 +192,42 @@ static bool is_ascii(const char *text, size_t len) {
   return !(high & UINT64_C(0x8080808080808080));
 }
 
+static bool starts(const char *text, size_t len, const char *with) {
+  size_t with_len = strlen(with);
+  return len >= with_len && memcmp(text, with, with_len) == 0;
+}
+
+/* Folding marks that a reader looks for at the beginning of a line (LOG-7). */
+static bool is_group_mark(const char *text, size_t len) {
+  return len && text[0] == ':' && (starts(text, len, "::group::") || starts(text, len, "::endgroup::"));
+}
+
+/* A line without a stamp: what a kubelet writes into the stream behind its 200 when it cannot read, or read on (L10,
+ * M24)? The container's own lines all bear stamps. */
+static bool is_complaint(const char *text, size_t len) {
+  static const char *const beginnings[] = {
+      "unable to retrieve container logs for ", "failed to try resolving symlinks in path ",
+      "failed to open log file ",               "failed to tail ",
+      "failed to seek ",                        "failed to reset seek in log file ",
+      "failed to read log file ",               "failed to get parse function",
+      "failed to create fsnotify watcher",      "failed to watch ",
+      "rpc error: code = ", /* of the container runtime */
+  };
+  for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+    if (starts(text, len, beginnings[i])) return true;
+  return false;
+}
+
+static lpod_rc complain(const char *text, size_t len, lpod_error *err) {
+  while (len && (text[len - 1] == '\n' || text[len - 1] == '\r')) len--;
+  lpod_fail(err, LPOD_E_CUT, "the kubelet says: %.*s", (int)(len < COMPLAINT_MOST ? len : COMPLAINT_MOST), text);
+  if (err) {
+    snprintf(err->reason, sizeof err->reason, "LogUnreadable");
+    err->retryable = true;
+  }
+  return LPOD_E_CUT;
+}
+
 static lpod_rc more_lines(lpod_log_parser *parser, lpod_error *err) {
   size_t room = parser->room ? parser->room * 2 : 64;
   lpod_log_line *lines = realloc(parser->lines, room * sizeof *lines);
@@ -203,8 +244,10 @@ static lpod_rc put(lpod_log_parser *parser, int64_t time, const char *text, size
   size_t most = parser->prefix_len + len + 1;
   if (out->cap - out->len <= most && (rc = lpod_buf_reserve(out, most, err))) return rc;
   size_t before = out->len;
-  memcpy(out->data + out->len, parser->prefix, parser->prefix_len);
-  out->len += parser->prefix_len;
+  if (!is_group_mark(text, len)) {
+    memcpy(out->data + out->len, parser->prefix, parser->prefix_len);
+    out->len += parser->prefix_len;
+  }
   size_t offset = out->len;
   if (is_ascii(text, len) || lpod_utf8_valid(text, len)) {
     if (len) memcpy(out->data + out->len, text, len);
@@ -223,10 +266,13 @@ static lpod_rc take_line(lpod_log_parser *parser, const char *text, size_t len, 
   size_t used;
   int64_t time = read_stamp(parser, text, len, &used);
   if (time != INT64_MIN) {
+    parser->marks.began = true;
     if (parser->resuming && seen_before(parser, time)) return LPOD_OK;
     if (time < parser->since) return LPOD_OK;
+  } else if (is_complaint(text, len)) {
+    return complain(text, len, err);
   }
-  lpod_rc rc = put(parser, time, text + used, len - used, err);
+  lpod_rc rc = len > used || parser->keep_empty ? put(parser, time, text + used, len - used, err) : LPOD_OK;
   if (!rc && time != INT64_MIN) remember(parser, time);
   return rc;
 }
@@ -301,4 +347,12 @@ lpod_rc lpod_log_parser_feed(lpod_log_parser *parser, const char *data, size_t l
 lpod_rc lpod_log_parser_flush(lpod_log_parser *parser, lpod_log_block *block, lpod_error *err) {
   begin_block(parser);
   return end_block(parser, parser->carry.len ? take_carry(parser, err) : LPOD_OK, block);
+}
+
+lpod_rc lpod_log_parser_end(lpod_log_parser *parser, lpod_error *err) {
+  lpod_buf *carry = &parser->carry;
+  if (parser->skipping || !carry->len || !is_complaint(carry->data, carry->len)) return LPOD_OK;
+  lpod_rc rc = complain(carry->data, carry->len, err);
+  empty(carry);
+  return rc;
 }

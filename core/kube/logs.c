@@ -18,6 +18,8 @@ struct lpod_log {
   lpod_kube_call *call;
   bool held, owed;  /* owed: a stream waits for the release; its kind: */
   bool follow, own; /* the last stream's; own: on a connection that can be paused */
+  bool opened;      /* this stream, as its owner was told */
+  bool unreadable;  /* the kubelet said so; over when something new could be read */
   int64_t held_since;
   bool *gone;         /* set when the log is closed or freed during a callback */
   lpod_error problem; /* why on_data ended the stream */
@@ -75,7 +77,20 @@ bool lpod_log_gap(const lpod_log *log) { return lpod_log_parser_marks(log->parse
 static bool has_marker(const lpod_log *log) { return lpod_log_parser_marks(log->parser)->last != INT64_MIN; }
 int64_t lpod_log_last(const lpod_log *log) { return has_marker(log) ? lpod_log_parser_marks(log->parser)->last : 0; }
 
-/* false: closed or freed in the callback. */
+/* These tell the owner; false: the log was closed or freed meanwhile. A log that cannot be read to its end may begin
+ * with the same old lines each time: it is open again when it brings a new one. */
+static bool tell_open(lpod_log *log) {
+  bool gone = false;
+  if (log->opened || log->unreadable) return true;
+  log->opened = true;
+  if (!log->options.on_open) return true;
+  log->gone = &gone;
+  log->options.on_open(log->options.arg);
+  if (gone) return false;
+  log->gone = NULL;
+  return true;
+}
+
 static bool hand_over(lpod_log *log, const lpod_log_block *block) {
   if (!block->count) return true;
   bool gone = false;
@@ -86,17 +101,13 @@ static bool hand_over(lpod_log *log, const lpod_log_block *block) {
   return true;
 }
 
-static bool on_open(void *arg, int status) {
-  lpod_log *log = arg;
-  if (status / 100 == 2 && log->options.on_open) log->options.on_open(log->options.arg);
-  return true;
-}
-
 static bool on_data(void *arg, const char *data, size_t len) {
   lpod_log *log = arg;
   lpod_log_block block;
   lpod_error problem = LPOD_ERROR_INIT;
   lpod_rc rc = lpod_log_parser_feed(log->parser, data, len, &block, &problem);
+  if (block.count) log->unreadable = false;
+  if (lpod_log_parser_marks(log->parser)->began && !tell_open(log)) return false;
   if (!hand_over(log, &block)) return false;
   if (rc) log->problem = problem;
   return !rc;
@@ -106,7 +117,14 @@ static void on_done(void *arg, const lpod_kube_answer *answer) {
   lpod_log *log = arg;
   lpod_error problem = log->problem;
   log->call = NULL;
-  if (problem.rc) lpod_wrap(&problem, "%s", log->what);
+  if (!answer->error) lpod_log_parser_end(log->parser, &problem);
+  if (problem.rc) {
+    log->unreadable = true;
+    lpod_wrap(&problem, "%s", log->what);
+  } else if (!answer->error) {
+    log->unreadable = false;
+    if (!tell_open(log)) return;
+  }
   log->options.on_end(log->options.arg, problem.rc ? &problem : answer->error);
 }
 
@@ -147,6 +165,7 @@ lpod_rc lpod_log_open(lpod_log *log, bool follow, lpod_error *err) {
   log->owed = log->held;
   if (log->held) return LPOD_OK;
   lpod_error_clear(&log->problem);
+  log->opened = false;
   lpod_log_parser_resume(log->parser);
   lpod_buf target = LPOD_BUF_INIT(LPOD_LIMIT_HEADERS);
   lpod_rc rc = log_target(log, follow, &target, err);
@@ -163,7 +182,6 @@ lpod_rc lpod_log_open(lpod_log *log, bool follow, lpod_error *err) {
                                                      .idle = log->options.silence,
                                                      .own = log->own,
                                                      .budget = -1,
-                                                     .on_open = on_open,
                                                      .on_data = on_data,
                                                      .on_done = on_done,
                                                      .arg = log},
@@ -182,7 +200,7 @@ static lpod_rc build(lpod_log *log, lpod_error *err) {
   if (rc) return rc;
   log->what = lpod_text_format("log of pod %s/%s", options->ns, options->pod);
   log->container = lpod_text_copy(options->container);
-  log->parser = lpod_log_parser_new(options->prefix);
+  log->parser = lpod_log_parser_new(options->prefix, options->keep_empty);
   if (!log->path || !log->what || !log->parser || (options->container && !log->container)) return lpod_nomem(err);
   if (options->since > 0) lpod_log_parser_since(log->parser, options->since);
   return LPOD_OK;

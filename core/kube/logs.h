@@ -15,7 +15,9 @@ typedef struct lpod_log_line {
 } lpod_log_line;
 
 typedef struct lpod_log_block {
-  const char *text; /* lines one behind the other, each with its closing '\n', prefix in front of each; valid UTF-8 */
+  /* Lines one behind the other, each with its closing '\n' and the prefix in front of it, but for group marks (LOG-7);
+   * valid UTF-8. */
+  const char *text;
   size_t len;
   lpod_log_line *lines; /* offset is that of the message, after the prefix */
   size_t count;
@@ -25,6 +27,7 @@ typedef struct lpod_log_block {
 typedef struct lpod_log_options {
   const char *ns, *pod, *container;
   const char *prefix; /* put in front of each line: "[base] "; NULL: none */
+  bool keep_empty;    /* lines without a message are given out, too; else they only move the marker (LOG-5) */
   bool follow, previous;
   int64_t since;      /* ns since 1970: not before; 0 = from the beginning */
   int64_t tail_lines; /* last lines only; negative = all */
@@ -34,10 +37,12 @@ typedef struct lpod_log_options {
   /* Once held, it goes on on a connection of its own, where a further hold gives up nothing. For a reader of few logs
    * who keeps holding: what was written within the last line's second comes again with each new stream. */
   bool own;
-  void (*on_open)(void *arg);                               /* 200; may be NULL */
+  /* The log can be read: its first lines are there, or its end. A 200 alone says nothing: a kubelet that finds no file
+   * answers 200 and a complaint (M24). May be NULL. */
+  void (*on_open)(void *arg);
   void (*on_block)(void *arg, const lpod_log_block *block); /* lines that became whole; borrowed */
-  /* The stream ended. error NULL: a clean EOF, which says nothing about the container (M11). The log stays and may be
-   * opened again. */
+  /* The stream ended. error NULL: a clean EOF, which says nothing about the container (M11). A kubelet's complaint
+   * within the stream is an error: LPOD_E_CUT, reason LogUnreadable. The log stays and may be opened again. */
   void (*on_end)(void *arg, const lpod_error *error);
   void *arg;
 } lpod_log_options;
@@ -72,18 +77,23 @@ typedef struct lpod_log_marks {
   uint64_t lines; /* given out */
   uint64_t cut;   /* of them, cut at the ceiling */
   bool gap;       /* since the last resume: see lpod_log_gap */
+  bool began;     /* since the last resume: a line of the container came, new or not */
 } lpod_log_marks;
-lpod_log_parser *lpod_log_parser_new(const char *prefix);
+lpod_log_parser *lpod_log_parser_new(const char *prefix, bool keep_empty);
 void lpod_log_parser_free(lpod_log_parser *parser);
 /* A new stream begins: drop what was seen, throw a partial line away. */
 void lpod_log_parser_resume(lpod_log_parser *parser);
-/* Parse on. After each call the block holds what became whole; valid until the next call. */
+/* Parse on. After each call the block holds what became whole, also when it fails; valid until the next call. A line
+ * without a stamp that is a kubelet's complaint is LPOD_E_CUT with its text (M24). */
 lpod_rc lpod_log_parser_feed(lpod_log_parser *parser, const char *data, size_t len, lpod_log_block *block,
                              lpod_error *err);
 lpod_rc lpod_log_parser_flush(lpod_log_parser *parser, lpod_log_block *block, lpod_error *err);
-/* Drop lines stamped before (sinceTime knows seconds only: L2). */
+/* The stream ended: an incomplete line that is a kubelet's complaint is an error as well, and gone; any other waits for
+ * the flush. */
+lpod_rc lpod_log_parser_end(lpod_log_parser *parser, lpod_error *err);
 /* A gap may be in front of the next line for a reason that stamps do not tell. */
 void lpod_log_parser_doubt(lpod_log_parser *parser);
+/* Drop lines stamped before (sinceTime knows seconds only: L2). */
 void lpod_log_parser_since(lpod_log_parser *parser, int64_t since);
 const lpod_log_marks *lpod_log_parser_marks(const lpod_log_parser *parser);
 

@@ -205,6 +205,15 @@ static void on_resolved(lpod_machine *m) {
   }
 }
 
+/* The pod that was to be taken up is gone. Whether its task was done nobody knows, so nothing is run again (ERR-4). */
+static void vanished(lpod_machine *m) {
+  char text[256];
+  snprintf(text, sizeof text, "pod %s was found, and is gone before it could be taken up", m->pod.name);
+  m->candidate = false;
+  m->step = STEP_NONE;
+  fail(m, LPOD_E_TASK, "", "PodReattachFailure", text);
+}
+
 static void on_claimed(lpod_machine *m) {
   if (m->step != STEP_CLAIM) return;
   const lpod_error *err = m->in->error;
@@ -213,8 +222,7 @@ static void on_claimed(lpod_machine *m) {
   } else if (err->code == 409) {
     send(m, LPOD_DO_READ, STEP_RECLAIM);
   } else if (err->code == 404) {
-    m->candidate = false;
-    m->step = STEP_NONE;
+    vanished(m);
   } else if (err->code == 403) { /* FND-8: without the right to patch it is followed by its name */
     lpod_pod pod = lpod_pod_empty();
     lpod_pod_move(&pod, &m->pod);
@@ -233,8 +241,7 @@ static void on_reclaim(lpod_machine *m) {
     m->step = STEP_NONE;
     machine_fail(m, m->in->error);
   } else if (!pod || strcmp(pod->uid, m->pod.uid) != 0) { /* gone meanwhile (FND-7) */
-    m->candidate = false;
-    m->step = STEP_NONE;
+    vanished(m);
   } else if (strcmp(pod->engine, m->settings->engine) == 0) { /* the answer to our claim was lost */
     have(m, pod, true);
   } else if (strcmp(pod->engine, m->claimed_from) == 0 && m->claims < CLAIMS_MOST) {

@@ -118,7 +118,7 @@ end
 -- ---- driving ----
 
 local function reached(self)
-  if self.detached or self.reached[self.goal] then return true end
+  if self.detached or self.cleaned or self.reached[self.goal] then return true end
   return nil
 end
 

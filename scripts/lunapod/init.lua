@@ -14,6 +14,7 @@ local lunapod = {
   version = core.version,
   error = core.error, is_error = core.is_error,
   retry = policies,
+  PodReattachFailure = "PodReattachFailure", -- an error's reason (ERR-4)
 }
 
 --- The instance that the module's own functions use. Only this one writes: log lines and messages to standard error.

@@ -273,4 +273,13 @@ function manifest.build(op, context, cluster)
   return finished(pod)
 end
 
+--- What a dry run shows (DRY-2): the pod without empty lists and maps, but where being empty says something.
+function manifest.without_empties(value, name)
+  if type(value) ~= "table" then return value end
+  local out = core.mark(value) == "array" and core.array {} or core.object {}
+  for key, item in pairs(value) do out[key] = manifest.without_empties(item, key) end
+  if next(out) == nil and name ~= nil and name ~= "emptyDir" then return nil end
+  return out
+end
+
 return manifest

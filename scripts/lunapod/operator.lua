@@ -174,7 +174,7 @@ end
 --- Begin an attempt with this manifest; it sends nothing.
 local function begin(self, request, context)
   if self.attempt then return self.attempt end
-  local client = self:client().core
+  local client = self:pod_manager().core
   run_options.annotate(request, context)
   local options, complaints = run_options.of(self.operator or self, request, context, cluster_of(self, context))
   local attempt, err = attempts.new {
@@ -191,8 +191,15 @@ local function begin(self, request, context)
   return attempt
 end
 
+--- The context that a script gave to one of the methods, with what execute would have filled in.
+local function whole(self, context)
+  if context == nil or context.ti then return context end
+  return contexts.new(self, context, self.instance)
+end
+
 --- The manifest for this context; pure. Without a context: no labels of the task instance.
 function Operator:build_pod_request_obj(context)
+  context = whole(self, context)
   local pod = manifest.build(self.operator or self, context, cluster_of(self, context))
   local hook = self.instance.pod_mutation_hook
   if hook then hook(pod) end -- BLD-11
@@ -200,8 +207,14 @@ function Operator:build_pod_request_obj(context)
 end
 
 --- The pod that an earlier process left for this task instance, or nil.
-function Operator:find_pod(_, context)
-  local attempt = self.attempt or begin(self, self:build_pod_request_obj(context), context)
+function Operator:find_pod(namespace, context)
+  local attempt = self.attempt
+  if not attempt then
+    context = whole(self, context)
+    local request = self:build_pod_request_obj(context)
+    request.metadata.namespace = namespace or request.metadata.namespace
+    attempt = begin(self, request, context)
+  end
   must(attempt:advance("found"))
   local found = attempt:report().found
   local pod = found and attempt:pod() or nil
@@ -211,7 +224,7 @@ end
 
 --- The found pod, if there is one, else a new one.
 function Operator:get_or_create_pod(pod_request_obj, context)
-  local attempt = begin(self, pod_request_obj, context)
+  local attempt = begin(self, pod_request_obj, whole(self, context))
   if self.operator and self.reattach_on_restart ~= false then
     local namespace = pod_request_obj.metadata.namespace or self:client():namespace()
     local found = self:find_pod(namespace, context)
@@ -328,7 +341,7 @@ end
 
 --- Print the manifest that would be created, without labels of the task instance; returns it, too. Needs no cluster.
 function Operator:dry_run()
-  local pod = self:build_pod_request_obj(nil)
+  local pod = manifest.without_empties(self:build_pod_request_obj(nil))
   local text, err = core.yaml.encode(pod)
   if not text then error(err, 0) end
   print((text:gsub("\n$", "")))

@@ -68,8 +68,20 @@ local function life(options)
   return { result = script:match "echo '(.-)' >" or "42", exit_code = exit_code, output = output }
 end
 
+--- Whole numbers as the core's JSON has them: integers.
+local function with_integers(value, err)
+  if type(value) == "table" then
+    for key, item in pairs(value) do value[key] = with_integers(item) end
+  elseif type(value) == "number" and value % 1 == 0 then
+    value = math.floor(value)
+  end
+  return value, err
+end
+
 local function run_lua(block, name)
   fake.install()
+  local decode = fake.core.json.decode
+  fake.core.json.decode = function(text) return with_integers(decode(text)) end
   for _, module in ipairs { "parameters", "context", "manifest", "naming" } do -- no stand-ins
     package.loaded["lunapod." .. module] = nil
   end

@@ -3,6 +3,7 @@
 -- that says skipped.
 
 local core = require "lunapod.core"
+local manifest = require "lunapod.manifest"
 local naming = require "lunapod.naming"
 local program = require "lunapod.cli.program"
 
@@ -43,7 +44,7 @@ function dry_run.run(arguments, lunapod, cli)
     local labels = pod.metadata.labels or {}
     for key in pairs(naming.identity(context, "")) do labels[key] = nil end -- there is no task instance (DRY-1)
     labels.try_number = nil
-    local text, err = encode(pod)
+    local text, err = encode(manifest.without_empties(pod))
     if not text then error(err, 0) end
     core.write(1, text)
     return nil, { state = "skipped", dry_run = true, attempts = 0, gaps = 0, timing = {} }

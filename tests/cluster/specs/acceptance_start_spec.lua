@@ -151,7 +151,7 @@ describe("start:", function()
     local script = support.task [[arguments = { "true" }, node_selector = { ["no-such"] = "node" },
       schedule_timeout_seconds = 100, events_after = 0.2,]]
     local process = support.start_lunapod { "run", "-o", "ndjson", script }
-    local pod = support.pod_that("is there", function() return true end)
+    local pod = support.pod_that("is there", function(it) return not it.metadata.deletionTimestamp end)
     local function event(name, label)
       assert(support.kubectl({ "apply", "-f", "-" }, cjson.encode {
         apiVersion = "v1", kind = "Event", type = "Normal", reason = "Told", message = "event " .. name .. ".",

@@ -1,5 +1,5 @@
 /* The log parser: L2 (resume by whole second, full stamp, count), L3 (stamps as they come), L8 (gaps), L10, L11 (bytes
- * as they come), LOG-4, LOG-6 (bytes that are not UTF-8), X07 (any split gives the same lines), X32 (equal stamps).
+ * as they come), LOG-4 to LOG-7, M24 (a kubelet's complaints), X07 (any split gives the same lines), X32 (equal stamps).
  * Pure: no loop, no server. */
 #include "base/limits.h"
 #include "base/text.h"
@@ -76,7 +76,7 @@ START_TEST(stamps_of_every_form_L3) {
       {"2023-11-14T22:13:20.123456789Z 2023-11-14T22:13:20.5Z inner stamp\n",
        T0 "123456789|2023-11-14T22:13:20.5Z inner stamp\n"},
       /* L10: no stamp: flagged, kept whole */
-      {"failed to watch file: too many open files\n", "-|failed to watch file: too many open files\n"},
+      {"failed to say: no stamp\n", "-|failed to say: no stamp\n"},
       {"\n", "-|\n"},
       {"2023\n", "-|2023\n"},
       {"2023-11-14T22:13:20.123456789Zebra crossing\n", "-|2023-11-14T22:13:20.123456789Zebra crossing\n"},
@@ -86,7 +86,7 @@ START_TEST(stamps_of_every_form_L3) {
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     for (int warm = 0; warm < 2; warm++) { /* with the minute cached and without */
-      lpod_log_parser *parser = lpod_log_parser_new(NULL);
+      lpod_log_parser *parser = lpod_log_parser_new(NULL, true);
       seen s = {0};
       if (warm) feed(parser, "2023-11-14T22:13:19.000000000Z first\n", &s);
       forget(&s);
@@ -100,7 +100,7 @@ START_TEST(stamps_of_every_form_L3) {
 END_TEST
 
 START_TEST(cached_minute_agrees_with_the_slow_road_L3) {
-  lpod_log_parser *parser = lpod_log_parser_new(NULL);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL, true);
   for (int i = 0; i < 20000; i++) { /* over minutes, hours, days, a leap day, and back */
     int64_t step = (int64_t)i * 7919 % 20000;
     int64_t time = INT64_C(1709150000) * 1000000000 + step * INT64_C(13987654321);
@@ -125,7 +125,7 @@ START_TEST(bytes_that_are_not_text_LOG6_L11) {
                            "caf\xe9\n";
   static const char out[] = T0 "100000000|a\0b\n" T0 "200000000|caf\xc3\xa9\n" T0 "300000000|caf\\xe9 latin\n" T0
                                "400000000|half \\xe2\\x82\n-|caf\\xe9\n";
-  lpod_log_parser *parser = lpod_log_parser_new(NULL);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL, true);
   seen s = {0};
   feed_bytes(parser, in, sizeof in - 1, &s);
   ck_assert_uint_eq(s.len, sizeof out - 1);
@@ -137,7 +137,7 @@ START_TEST(bytes_that_are_not_text_LOG6_L11) {
 END_TEST
 
 START_TEST(prefix_is_in_front_of_each_line) {
-  lpod_log_parser *parser = lpod_log_parser_new("[base] ");
+  lpod_log_parser *parser = lpod_log_parser_new("[base] ", true);
   lpod_log_block block;
   static const char in[] = "2023-11-14T22:13:20.1Z one\n2023-11-14T22:13:20.2Z \xff\n2023-11-14T22:13:20.3Z \n";
   ck_assert_int_eq(lpod_log_parser_feed(parser, in, sizeof in - 1, &block, NULL), LPOD_OK);
@@ -153,7 +153,7 @@ START_TEST(prefix_is_in_front_of_each_line) {
 END_TEST
 
 START_TEST(incomplete_last_line_is_flushed_once_LOG6) {
-  lpod_log_parser *parser = lpod_log_parser_new(NULL);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL, true);
   seen s = {0};
   feed(parser, "2023-11-14T22:13:20.1Z one\n2023-11-14T22:13:20.2Z tw", &s);
   ck_assert_str_eq(text_of(&s), T0 "100000000|one\n");
@@ -173,13 +173,13 @@ START_TEST(any_split_gives_the_same_lines_X07) {
                            "2023-11-14T22:13:20.3Z a\0b\n2023-11-14T22:13:21+00:00 last";
   size_t len = sizeof in - 1;
   seen whole = {0};
-  lpod_log_parser *parser = lpod_log_parser_new(NULL);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL, true);
   feed_bytes(parser, in, len, &whole);
   flush(parser, &whole);
   lpod_log_parser_free(parser);
   for (size_t cut = 0; cut <= len + 1; cut++) {
     seen s = {0};
-    parser = lpod_log_parser_new(NULL);
+    parser = lpod_log_parser_new(NULL, true);
     if (cut <= len) {
       feed_bytes(parser, in, cut, &s);
       feed_bytes(parser, in + cut, len - cut, &s);
@@ -211,7 +211,7 @@ START_TEST(a_line_beyond_the_ceiling_is_cut_and_counted_X28) {
     size_t message = LPOD_LIMIT_LOG_LINE - STAMP + (more < 2 ? more : LPOD_MIB);
     for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++) {
       size_t len = make_long(in, message, "x");
-      lpod_log_parser *parser = lpod_log_parser_new(NULL);
+      lpod_log_parser *parser = lpod_log_parser_new(NULL, true);
       seen s = {0};
       for (size_t at = 0; at < len; at += pieces[p])
         feed_bytes(parser, in + at, len - at < pieces[p] ? len - at : pieces[p], &s);
@@ -224,7 +224,7 @@ START_TEST(a_line_beyond_the_ceiling_is_cut_and_counted_X28) {
   }
   /* The cut does not go through a character. */
   size_t len = make_long(in, LPOD_MIB, "\xe2\x82\xac");
-  lpod_log_parser *parser = lpod_log_parser_new(NULL);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL, true);
   seen s = {0};
   feed_bytes(parser, in, len, &s);
   ck_assert_ptr_null(strstr(s.text, "\\x"));
@@ -286,7 +286,7 @@ START_TEST(resume_neither_doubles_nor_loses_X32_L2_LOG4) {
   f = (file){0};
   for (int i = 0; i < 1000; i++) append(&f, BEGIN + (i / 500) * SECOND + (i % 500 / 10) * 7);
   for (unsigned seed = 1; seed <= 10; seed++) {
-    lpod_log_parser *parser = lpod_log_parser_new(NULL);
+    lpod_log_parser *parser = lpod_log_parser_new(NULL, true);
     seen s = {0};
     unsigned random = seed;
     for (size_t round = 1; round <= 50; round++) {
@@ -317,7 +317,7 @@ START_TEST(resume_with_stamps_out_of_order_L3) {
     }
     for (size_t cut = 0; cut <= f.lines; cut++) {
       if (kind == 1 && cut > 32) break; /* beyond what is remembered of the time before the step, lines may double */
-      lpod_log_parser *parser = lpod_log_parser_new(NULL);
+      lpod_log_parser *parser = lpod_log_parser_new(NULL, true);
       seen s = {0};
       serve(&f, parser, 0, f.starts[cut], &s);
       /* The line behind may be stamped before the marker's second, and the server leaves it out then. */
@@ -337,7 +337,7 @@ START_TEST(a_gap_is_told_where_it_is_L8_LOG12) {
   static file f;
   f = (file){0};
   for (int i = 0; i < 100; i++) append(&f, BEGIN + i * (SECOND / 10));
-  lpod_log_parser *parser = lpod_log_parser_new(NULL);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL, true);
   seen s = {0};
   serve(&f, parser, 0, f.starts[40], &s);
   ck_assert(!s.gap);                       /* the beginning is no gap */
@@ -361,7 +361,7 @@ END_TEST
 
 /* The marker's own line is missing although older ones came again. */
 START_TEST(an_overlap_without_the_markers_line_is_a_gap_L8) {
-  lpod_log_parser *parser = lpod_log_parser_new(NULL);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL, true);
   seen s = {0};
   feed(parser, "2023-11-14T22:13:20.1Z one\n2023-11-14T22:13:20.2Z two\n2023-11-14T22:13:20.3Z three\n", &s);
   lpod_log_parser_resume(parser);
@@ -374,7 +374,7 @@ START_TEST(an_overlap_without_the_markers_line_is_a_gap_L8) {
 END_TEST
 
 START_TEST(lines_without_stamp_are_kept_over_a_resume_L10) {
-  lpod_log_parser *parser = lpod_log_parser_new(NULL);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL, true);
   seen s = {0};
   feed(parser, "2023-11-14T22:13:20.1Z one\n", &s);
   lpod_log_parser_resume(parser);
@@ -385,8 +385,101 @@ START_TEST(lines_without_stamp_are_kept_over_a_resume_L10) {
 }
 END_TEST
 
+/* LOG-7, O44: group marks are read by what stands at the beginning of a line. */
+START_TEST(group_marks_pass_without_the_prefix_LOG7) {
+  static const char in[] = "2023-11-14T22:13:20.1Z ::group::one\n2023-11-14T22:13:20.2Z two\n"
+                           "2023-11-14T22:13:20.3Z ::endgroup::\n2023-11-14T22:13:20.4Z  ::group::\n"
+                           "2023-11-14T22:13:20.5Z ::groups\n";
+  lpod_log_parser *parser = lpod_log_parser_new("[base] ", false);
+  lpod_log_block block;
+  ck_assert_int_eq(lpod_log_parser_feed(parser, in, sizeof in - 1, &block, NULL), LPOD_OK);
+  ck_assert_uint_eq(block.count, 5);
+  ck_assert_msg(memcmp(block.text, "::group::one\n[base] two\n::endgroup::\n[base]  ::group::\n[base] ::groups\n",
+                       block.len) == 0,
+                "%.*s", (int)block.len, block.text);
+  ck_assert_uint_eq(block.lines[0].offset, 0);
+  ck_assert_uint_eq(block.lines[0].len, 12);
+  lpod_log_parser_free(parser);
+}
+END_TEST
+
+/* LOG-5, O47: given to nobody, counted for the resume. */
+START_TEST(empty_lines_only_move_the_marker_LOG5) {
+  static const char first[] = "2023-11-14T22:13:20.1Z one\n2023-11-14T22:13:20.2Z \n2023-11-14T22:13:20.2Z \n"
+                              "2023-11-14T22:13:20.2Z\n";
+  static const char again[] = "2023-11-14T22:13:20.2Z \n2023-11-14T22:13:20.2Z two\n\n2023-11-14T22:13:20.3Z \r\n";
+  lpod_log_parser *parser = lpod_log_parser_new(NULL, false);
+  const lpod_log_marks *marks = lpod_log_parser_marks(parser);
+  seen s = {0};
+  feed(parser, first, &s);
+  ck_assert_str_eq(text_of(&s), T0 "100000000|one\n");
+  ck_assert_uint_eq(marks->lines, 1);
+  ck_assert_int_eq(marks->last % 1000000000, 200000000);
+  lpod_log_parser_resume(parser);
+  feed(parser, first, &s);
+  ck_assert(marks->began && !s.gap);
+  feed(parser, again, &s); /* the fourth empty line of that stamp, and a line of the same stamp */
+  ck_assert_str_eq(text_of(&s), T0 "100000000|one\n" T0 "200000000|two\n" T0 "300000000|\r\n");
+  ck_assert_uint_eq(marks->lines, 3);
+  lpod_log_parser_resume(parser);
+  feed(parser, "2023-11-14T22:13:29.1Z \n", &s); /* a gap in front of an empty line is told with the next */
+  ck_assert(!s.gap);
+  feed(parser, "2023-11-14T22:13:29.2Z three\n", &s);
+  ck_assert(s.gap);
+  forget(&s);
+  lpod_log_parser_free(parser);
+}
+END_TEST
+
+/* M24, L10: what a kubelet writes where lines should be. Split anywhere, with a newline behind it or none. */
+START_TEST(a_complaint_of_the_kubelet_is_an_error_M24) {
+  static const char *const complaints[] = {
+      "unable to retrieve container logs for containerd://6e2396b58f81",
+      "failed to try resolving symlinks in path \"/var/log/pods/x_p_1/base/0.log\": lstat: no such file or directory",
+      "failed to create fsnotify watcher: too many open files",
+      "rpc error: code = NotFound desc = an error occurred",
+  };
+  for (size_t i = 0; i < sizeof complaints / sizeof *complaints; i++) {
+    for (int kind = 0; kind < 6; kind++) {
+      bool newline = kind & 1, behind = kind >= 2, bytewise = kind >= 4;
+      char in[512];
+      int len = snprintf(in, sizeof in, "%s%s%s", behind ? "2023-11-14T22:13:20.1Z failed to watch us\n" : "",
+                         complaints[i], newline ? "\n" : "");
+      lpod_log_parser *parser = lpod_log_parser_new("[base] ", false);
+      lpod_error err = LPOD_ERROR_INIT;
+      lpod_log_block block;
+      lpod_rc rc = LPOD_OK;
+      size_t lines = 0;
+      for (int at = 0; !rc && at < len; at += bytewise ? 1 : len) {
+        rc = lpod_log_parser_feed(parser, in + at, bytewise ? 1 : (size_t)len, &block, &err);
+        lines += block.count;
+      }
+      ck_assert_int_eq(rc, newline ? LPOD_E_CUT : LPOD_OK);
+      if (!rc) rc = lpod_log_parser_end(parser, &err);
+      ck_assert_int_eq(rc, LPOD_E_CUT);
+      ck_assert_msg(strstr(err.text, complaints[i]) && !strchr(err.text, '\n'), "%s", err.text);
+      ck_assert_str_eq(err.reason, "LogUnreadable");
+      ck_assert(err.retryable);
+      ck_assert_uint_eq(lines, behind);
+      ck_assert(lpod_log_parser_marks(parser)->began == behind);
+      ck_assert_int_eq(lpod_log_parser_flush(parser, &block, NULL), LPOD_OK);
+      ck_assert_uint_eq(block.count, 0);
+      lpod_log_parser_free(parser);
+    }
+  }
+  lpod_log_parser *parser = lpod_log_parser_new(NULL, false); /* the end of any other stream says nothing */
+  seen s = {0};
+  feed(parser, "2023-11-14T22:13:20.1Z failed to watch ", &s);
+  ck_assert_int_eq(lpod_log_parser_end(parser, NULL), LPOD_OK);
+  flush(parser, &s);
+  ck_assert_str_eq(text_of(&s), T0 "100000000|failed to watch \n");
+  forget(&s);
+  lpod_log_parser_free(parser);
+}
+END_TEST
+
 START_TEST(lines_before_since_are_dropped_L2) {
-  lpod_log_parser *parser = lpod_log_parser_new(NULL);
+  lpod_log_parser *parser = lpod_log_parser_new(NULL, true);
   lpod_log_parser_since(parser, BEGIN + 150000000);
   seen s = {0};
   feed(parser, "2023-11-14T22:13:20.1Z one\n2023-11-14T22:13:20.15Z two\n2023-11-14T22:13:20.2Z three\n", &s);
@@ -399,7 +492,7 @@ END_TEST
 START_TEST(a_block_is_bounded_by_its_chunk_LOG6) {
   char newlines[16384];
   memset(newlines, '\n', sizeof newlines);
-  lpod_log_parser *parser = lpod_log_parser_new("[a-container] ");
+  lpod_log_parser *parser = lpod_log_parser_new("[a-container] ", true);
   lpod_log_block block;
   ck_assert_int_eq(lpod_log_parser_feed(parser, newlines, sizeof newlines, &block, NULL), LPOD_OK);
   ck_assert_uint_eq(block.count, sizeof newlines);
@@ -427,6 +520,9 @@ int main(void) {
   tcase_add_test(tests, a_gap_is_told_where_it_is_L8_LOG12);
   tcase_add_test(tests, an_overlap_without_the_markers_line_is_a_gap_L8);
   tcase_add_test(tests, lines_without_stamp_are_kept_over_a_resume_L10);
+  tcase_add_test(tests, group_marks_pass_without_the_prefix_LOG7);
+  tcase_add_test(tests, empty_lines_only_move_the_marker_LOG5);
+  tcase_add_test(tests, a_complaint_of_the_kubelet_is_an_error_M24);
   tcase_add_test(tests, lines_before_since_are_dropped_L2);
   tcase_add_test(tests, a_block_is_bounded_by_its_chunk_LOG6);
   suite_add_tcase(suite, tests);

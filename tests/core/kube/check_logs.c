@@ -1,4 +1,4 @@
-/* Following a log: L1, L2, L4, L10, LOG-4, LOG-6, M2, M11, R1, X07. Lines and stamps themselves are in
+/* Following a log: L1, L2, L4, L10, LOG-4, LOG-6, M2, M11, M24, R1, X07. Lines and stamps themselves are in
  * check_log_parser.c. */
 #include "kube/logs.h"
 #include "stream_server.h"
@@ -147,6 +147,31 @@ START_TEST(refusals_and_cuts_go_to_the_owner_M11) {
 }
 END_TEST
 
+/* M24: 200 and a complaint in place of lines is a broken stream, and not an open one, whatever was read before. */
+START_TEST(a_complaint_in_place_of_lines_goes_to_the_owner_M24) {
+  static const char gone[] = "failed to try resolving symlinks in path \"/var/log/pods/x_p/base/0.log\": lstat";
+  static const char worn[] = LINE("20", "one") "failed to create fsnotify watcher: too many open files";
+  static const reply replies[] = {
+      {"200 OK", gone, .piece = 7}, {"200 OK", gone},
+      {"200 OK", worn},             {"200 OK", worn},
+      {"200 OK", worn},             {"200 OK", LINE("20", "one") LINE("21", "two")},
+  };
+  static const size_t opens[] = {0, 0, 1, 1, 1, 2};
+  owner o = {0};
+  start(&o, replies, COUNT(replies), (lpod_log_options){.follow = true, .tail_lines = -1});
+  for (size_t i = 0; i < COUNT(replies); i++) {
+    until(o.ends == i + 1);
+    ck_assert_uint_eq(o.opens, opens[i]);
+    ck_assert_int_eq(o.error.rc, i < 5 ? LPOD_E_CUT : LPOD_OK);
+    if (i < 2) ck_assert_msg(strstr(o.error.text, "log of pod x/p: the kubelet says: failed to try"), "%s", o.error.text);
+    lpod_log_flush(o.log);
+    if (i < 5) ck_assert_int_eq(lpod_log_open(o.log, true, NULL), LPOD_OK);
+  }
+  ck_assert_str_eq(o.text, "one\ntwo\n");
+  finish(&o);
+}
+END_TEST
+
 /* M2: the owner's bound on unread bytes: close inside on_block, resume later, nothing doubled or lost. */
 START_TEST(close_and_reopen_inside_a_block_M2) {
   static const reply replies[] = {
@@ -248,6 +273,7 @@ int main(void) {
   tcase_add_test(tests, every_parameter_is_asked_for_L1);
   tcase_add_test(tests, an_empty_answer_is_a_clean_end_L4);
   tcase_add_test(tests, refusals_and_cuts_go_to_the_owner_M11);
+  tcase_add_test(tests, a_complaint_in_place_of_lines_goes_to_the_owner_M24);
   tcase_add_test(tests, close_and_reopen_inside_a_block_M2);
   tcase_add_test(tests, a_held_log_is_given_up_and_resumed_M2_L15);
   tcase_add_test(tests, free_inside_a_block_and_at_any_moment);

@@ -158,12 +158,12 @@ START_TEST(test_lost_answer_of_our_claim) {
 }
 END_TEST
 
-START_TEST(test_found_pod_gone_before_the_claim) {
+START_TEST(test_found_pod_gone_before_the_claim_is_lost_and_not_run_again_ERR_4) {
   settings.look = true;
   advance(LPOD_PHASE_CREATED);
   feed_pod(LPOD_IN_LISTED, "phase=Running engine=old base=running");
   feed_error(LPOD_IN_CLAIMED, LPOD_E_API, 404, "NotFound");
-  EXPECT("create0");
+  EXPECT("created!PodReattachFailure");
 }
 END_TEST
 
@@ -421,7 +421,7 @@ int main(void) {
   ADD(found_pod_is_claimed_FND_8);
   ADD(claim_lost_to_another_engine_X64);
   ADD(lost_answer_of_our_claim);
-  ADD(found_pod_gone_before_the_claim);
+  ADD(found_pod_gone_before_the_claim_is_lost_and_not_run_again_ERR_4);
   ADD(no_right_to_patch_is_followed_by_name_FND_8_X59);
   ADD(an_ended_pod_nobody_collected_is_the_attempt_FND_4_M18);
   ADD(finish_policies_DEL_3);
