@@ -12,7 +12,7 @@ B ?= build
 # One spelling of each folder: an absolute name of one below this would leave its header dependencies unseen.
 override B := $(patsubst $(CURDIR)/%,%,$(abspath $(B)))
 
-PACKAGES := libuv libcurl yaml-0.1 openssl
+PACKAGES := libuv libcurl yaml-0.1 openssl zlib
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wvla
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fvisibility=hidden -fPIC $(WARN) $(CFLAGS) -Icore/include
@@ -131,6 +131,7 @@ lint: packages ## warnings as errors, layers, style, luacheck, clang-tidy, cppch
 	@$(MAKE) --no-print-directory B=$(B)-lint CFLAGS='-O1 -Werror' core modules
 	tests/lint/layers --selftest && tests/lint/layers
 	tests/lint/style --selftest && tests/lint/style
+	tests/contract/missing && tests/cluster/acceptance-missing
 	luacheck -q scripts examples tests
 	tests/lint/static
 

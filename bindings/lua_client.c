@@ -40,6 +40,7 @@ int lpod_lua_new_client(lua_State *L) {
       {"context", LPOD_LUA_TEXT, offsetof(lpod_client_options, context)},
       {"namespace", LPOD_LUA_TEXT, offsetof(lpod_client_options, namespace_)},
       {"user_agent", LPOD_LUA_TEXT, offsetof(lpod_client_options, user_agent)},
+      {"insecure", LPOD_LUA_BOOL, offsetof(lpod_client_options, insecure)},
       {"in_cluster", LPOD_LUA_OTHER, 0},
       {NULL, 0, 0},
   };

@@ -32,6 +32,7 @@ lpod_rc lpod_client_new(lpod_engine *engine, const lpod_client_options *options,
   };
   lpod_rc rc = lpod_config_load(&c, &config, err);
   if (rc != LPOD_OK) return rc;
+  if (o.insecure) config->insecure = true;
   const char *ns = o.namespace_ ? o.namespace_ : config->namespace_ ? config->namespace_ : "default";
   if (!lpod_dns_label(ns)) {
     rc = lpod_fail(err, LPOD_E_CONFIG, "namespace \"%.100s\": expected at most 63 lower-case letters, digits and '-'",

@@ -20,6 +20,7 @@ external_dependencies = {
   WSLAY = { library = "wslay" },
   YAML = { library = "yaml" },
   CRYPTO = { library = "crypto" },
+  ZLIB = { library = "z" },
 }
 build = {
   type = "make",

@@ -5,7 +5,7 @@
 set -eu
 
 build="gcc libc6-dev make pkg-config libuv1-dev libcurl4-openssl-dev libwslay-dev libyaml-dev libssl-dev
-  libmicrohttpd-dev lua5.4 liblua5.4-dev lua-cjson lua-argparse"
+  zlib1g-dev libmicrohttpd-dev lua5.4 liblua5.4-dev lua-cjson lua-argparse"
 test="check lua-busted valgrind lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev luajit
   libluajit-5.1-dev lua-luv lua-cqueues luarocks nghttp2-proxy libcjson-dev"
 lint="clang clang-tidy cppcheck lua-check"

@@ -160,6 +160,7 @@ function engine:close() end
 ---@field in_cluster? boolean           true: only, false: never
 ---@field namespace? string
 ---@field user_agent? string
+---@field insecure? boolean             whoever answers is trusted
 
 ---@class lunapod.core.client
 local client = {}

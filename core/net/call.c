@@ -43,6 +43,8 @@ static lpod_rc make_headers(lpod_http_call *call, const lpod_http_request *reque
   lpod_http *http = call->http;
   lpod_rc rc = append(&call->headers, "Expect:", err); /* no waiting for 100-continue */
   if (!rc && http->host_header) rc = append(&call->headers, http->host_header, err);
+  if (!rc && request->role == LPOD_ROLE_CALL && !http->no_compression)
+    rc = append(&call->headers, "Accept-Encoding: gzip", err); /* T6; unpacked here, not by libcurl (inflate.h) */
   if (!rc && request->authorization && http->tls) /* K14 */
     rc = lpod_headers_add(&call->headers, "Authorization", request->authorization, err);
   if (!rc && call->body) {
@@ -57,9 +59,9 @@ static lpod_rc make_headers(lpod_http_call *call, const lpod_http_request *reque
 /* ---- what libcurl calls ---- */
 
 /* End the transfer from inside a callback, with an error of ours. */
-static size_t refuse(lpod_http_call *call, lpod_rc rc, const char *what, size_t ceiling) {
+static bool refuse(lpod_http_call *call, lpod_rc rc, const char *what, size_t ceiling) {
   lpod_fail(&call->error, rc, "%s: %s longer than %zu bytes", call->http->peer, what, ceiling);
-  return 0;
+  return false;
 }
 
 static void add_warning(lpod_http_call *call, const char *value, size_t len) { /* 299 - "text" ["date"] (R11) */
@@ -97,6 +99,18 @@ static const char *header_value(const char *line, size_t *len, const char *name)
   return line + at;
 }
 
+/* false: the error is set. */
+static bool read_encoding(lpod_http_call *call, const char *value, size_t len) {
+  if (len == 8 && curl_strnequal(value, "identity", len)) return true;
+  if (call->inflate || len != 4 || !curl_strnequal(value, "gzip", len)) {
+    lpod_fail(&call->error, LPOD_E_PARSE, "%s: the answer's encoding is \"%.*s\", expected gzip or none",
+              call->http->peer, (int)(len < 64 ? len : 64), value);
+    return false;
+  }
+  call->inflate = lpod_inflate_new(&call->error);
+  return call->inflate != NULL;
+}
+
 static void read_status_line(lpod_http_call *call, const char *line, size_t len) {
   const char *space = memchr(line, ' ', len);
   call->status = 0;
@@ -122,6 +136,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg) {
     add_warning(call, value, value_len);
   } else if ((value = header_value(line, &value_len, "Retry-After"))) {
     read_retry_after(call, value, value_len);
+  } else if ((value = header_value(line, &value_len, "Content-Encoding"))) {
+    if (!read_encoding(call, value, value_len)) return 0;
   } else if (line[0] == '\r' || line[0] == '\n') {
     if (call->status < 200) return len; /* an interim answer; another follows */
     call->opened = true;
@@ -137,18 +153,15 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg) {
   return len;
 }
 
-static size_t on_body(char *data, size_t size, size_t count, void *arg) {
+/* Decoded bytes of the body; false ends the transfer. */
+static bool take(void *arg, const char *data, size_t len) {
   lpod_http_call *call = arg;
-  size_t len = size * count;
   bool good = call->status >= 200 && call->status < 300;
-  if (call->state != LPOD_CALL_ACTIVE) return 0;
-  if (call->paused) return CURL_WRITEFUNC_PAUSE;
-  call->last_byte = lpod_loop_now(call->http->loop);
   if (good && call->request.on_data) {
     bool more = call->request.on_data(call->request.arg, data, len);
-    if (call->state != LPOD_CALL_ACTIVE) return 0;
+    if (call->state != LPOD_CALL_ACTIVE) return false;
     if (!more) lpod_fail(&call->error, LPOD_E_CANCELLED, "%s: ended by its owner", call->http->peer);
-    return more ? len : 0;
+    return more;
   }
   size_t most = call->answer.ceiling;
   if (!good && most > LPOD_LIMIT_ERROR_BODY) most = LPOD_LIMIT_ERROR_BODY;
@@ -156,10 +169,22 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg) {
   if (!good && len > room) { /* what there is tells enough */
     lpod_buf_add(&call->answer, data, room, NULL);
     call->enough = true;
-    return 0;
+    return false;
   }
   if (len > room) return refuse(call, LPOD_E_LIMIT, "the answer is", call->answer.ceiling);
-  return lpod_buf_add(&call->answer, data, len, &call->error) ? 0 : len;
+  return !lpod_buf_add(&call->answer, data, len, &call->error);
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *arg) {
+  lpod_http_call *call = arg;
+  size_t len = size * count;
+  if (call->state != LPOD_CALL_ACTIVE) return 0;
+  if (call->paused) return CURL_WRITEFUNC_PAUSE;
+  call->last_byte = lpod_loop_now(call->http->loop);
+  if (!call->inflate) return take(call, data, len) ? len : 0;
+  lpod_rc rc = lpod_inflate_feed(call->inflate, data, len, take, call, &call->error);
+  if (rc && rc != LPOD_E_CANCELLED) lpod_wrap(&call->error, "%s", call->http->peer);
+  return rc ? 0 : len;
 }
 
 static size_t on_read(char *out, size_t size, size_t count, void *arg) {
@@ -203,7 +228,6 @@ lpod_rc lpod_call_prepare(lpod_http_call *call, lpod_error *err) {
   lpod_http *http = call->http;
   CURL *easy = call->easy = lpod_http_easy(http, err);
   if (!easy) return err->rc;
-  bool gzip = call->request.role == LPOD_ROLE_CALL && !http->no_compression; /* T6 */
   CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, call->url);
   curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   if (call->body) {
@@ -217,7 +241,6 @@ lpod_rc lpod_call_prepare(lpod_http_call *call, lpod_error *err) {
   }
   if (strcmp(call->method, "HEAD") == 0) curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
   if (!code) code = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
-  if (!code) code = curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, gzip ? "gzip" : NULL);
   if (code)
     return code == CURLE_OUT_OF_MEMORY ? lpod_nomem(err)
                                        : lpod_fail(err, LPOD_E_USAGE, "libcurl: %s", curl_easy_strerror(code));
@@ -241,6 +264,8 @@ void lpod_call_end(lpod_http_call *call, CURLcode code) {
   lpod_http *http = call->http;
   if (!code && !call->opened)
     code = CURLE_PARTIAL_FILE; /* libcurl takes an end within the headers for a whole answer */
+  if (!code && call->inflate && lpod_inflate_end(call->inflate, &call->error))
+    lpod_wrap(&call->error, "%s", http->peer);
   if (code && !call->error.rc && !call->enough) {
     long request_bytes = 0;
     curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
@@ -269,6 +294,7 @@ void lpod_call_deliver(lpod_http_call *call) {
 void lpod_call_free(lpod_http_call *call) {
   if (!call) return;
   lpod_headers_free(call->headers);
+  lpod_inflate_free(call->inflate);
   lpod_buf_free(&call->answer);
   lpod_buf_free(&call->warnings);
   free(call->method);

@@ -132,12 +132,6 @@ lpod_rc lpod_http_failure(const lpod_http *http, CURL *easy, CURLcode code, cons
   case CURLE_SSL_CIPHER:
   case CURLE_SSL_ISSUER_ERROR:
   case CURLE_SSL_INVALIDCERTSTATUS: return fail(err, LPOD_E_TLS, "Handshake", "%s: TLS: %s", peer, message);
-  case CURLE_BAD_CONTENT_ENCODING:
-  case CURLE_WRITE_ERROR: /* not ours: libcurl's decoder refuses what follows the first gzip member */
-    if (code == CURLE_WRITE_ERROR) message = "data behind its end";
-    fail(err, LPOD_E_PARSE, "Compression", "%s: the compressed answer is damaged: %s", peer, message);
-    if (err) err->retryable = true;
-    return LPOD_E_PARSE;
   case CURLE_WEIRD_SERVER_REPLY:
   case CURLE_UNSUPPORTED_PROTOCOL:
     return fail(err, LPOD_E_PARSE, "NotHTTP", "%s: the answer is not HTTP: %s", peer, message);

@@ -3,10 +3,9 @@
  * LPOD_LIMIT_CALLS in flight, watches on a connection of their own, logs on ⌈n/100⌉. TLS ≥ 1.2, chain and name
  * verified, certificates and keys from memory, no redirects followed (T8), TCP keepalive and user timeout on every
  * socket (M3). A server that speaks HTTP/1.x gets a connection a request, without a change here. Dialing (name,
- * connection, proxy, TLS) has 30 s. gzip is asked for calls alone (T6); libcurl 7.88 unpacks it: damage, or a second
- * member, is LPOD_E_PARSE, but a member that ends too soon passes as a shorter body, which the reader of its JSON must
- * notice (X10). Callbacks run inside lpod_loop_step, outside libcurl's own callbacks for on_done; they may start and
- * cancel requests. */
+ * connection, proxy, TLS) has 30 s. gzip is asked for calls alone (T6) and unpacked in inflate.c: what is damaged, or
+ * ends too soon, is LPOD_E_PARSE (X10); ceilings count what comes out. Callbacks run inside lpod_loop_step, outside
+ * libcurl's own callbacks for on_done; they may start and cancel requests. */
 #ifndef LPOD_NET_HTTP_H
 #define LPOD_NET_HTTP_H
 

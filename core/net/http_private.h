@@ -8,6 +8,7 @@
 #include "../base/limits.h"
 #include "http.h"
 #include "identity.h"
+#include "inflate.h"
 #include "multi.h"
 
 #define LPOD_ROLES 3
@@ -67,6 +68,7 @@ struct lpod_http_call {
   size_t header_bytes;
   int64_t last_byte;
   double retry_after;
+  lpod_inflate *inflate; /* its body is compressed */
   lpod_buf answer, warnings;
   lpod_timer deadline, idle;
   lpod_error error;

@@ -246,7 +246,7 @@ static lpod_rc await(lpod_loop *loop, int timeout_ms, bool *ready, bool *interru
   return LPOD_OK;
 }
 
-/* SIGPIPE is this thread's while in a step: blocked, and one that a write of ours raised is consumed. */
+/* SIGPIPE is this thread's while rounds run: blocked, and one that a write of ours raised is consumed. */
 static bool hold_sigpipe(sigset_t *pipe_only) {
   sigset_t before;
   sigemptyset(pipe_only);
@@ -267,14 +267,13 @@ lpod_rc lpod_loop_step(lpod_loop *loop, int timeout_ms, bool *interrupted, lpod_
   *interrupted = false;
   if (loop->inside)
     return lpod_fail(err, LPOD_E_USAGE, "the event loop is already running: a step was entered from inside a step");
+  lpod_rc rc = await(loop, timeout_ms, &ready, interrupted, err);
+  if (!ready) return rc;
   sigset_t pipe_only;
   bool held = hold_sigpipe(&pipe_only);
-  lpod_rc rc = await(loop, timeout_ms, &ready, interrupted, err);
-  if (ready) {
-    loop->inside = true;
-    run_rounds(loop);
-    settle(loop);
-  }
+  loop->inside = true;
+  run_rounds(loop);
+  settle(loop);
   if (held) release_sigpipe(&pipe_only);
   return rc;
 }

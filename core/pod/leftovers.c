@@ -1,4 +1,6 @@
-/* Dealing with the other pods of a task that earlier engines left; leftovers.h says how. */
+/* Dealing with the other pods of a task that earlier engines left: what is sent for each (pure), and sending it. Which
+ * pods these are is the search's to say (store.c). Invariant: one request a pod, with its uid, and none after
+ * lpod_leftovers_free. */
 #include "leftovers.h"
 
 #include "../base/text.h"

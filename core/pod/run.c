@@ -15,7 +15,6 @@
 #define GONE_EXTRA 30.0
 #define RESULT_TRIES 4u /* 7.5 s in all */
 #define RESULT_WAIT 0.5
-#define FORBIDDEN_TRIES 60u /* a second each: a sidecar holds on for the pod's grace period, of 30 s by default */
 
 lpod_action *machine_do(lpod_machine *m, lpod_action_kind kind) {
   if (m->count == LPOD_RUN_ACTIONS) m->count--; /* cannot be: the room covers a feed that ends every log */
@@ -521,7 +520,8 @@ static bool result_again(lpod_machine *m) {
   const lpod_error *error = m->in->error;
   if (!error || m->gone) return false;
   if (error->code == 403) { /* no right to exec: the sidecar ends by itself and leaves the result behind (RES-10) */
-    if (lpod_pod_ended(&m->pod) || m->result_tries >= FORBIDDEN_TRIES) return false;
+    double grace = m->settings->grace >= 0 ? (double)m->settings->grace : GRACE_DEFAULT; /* it holds on for that long */
+    if (lpod_pod_ended(&m->pod) || m->result_tries >= (unsigned)(grace + GONE_EXTRA)) return false;
     m->result_tries++;
     machine_arm(m, LPOD_TIMER_RESULT, 1);
     return true;

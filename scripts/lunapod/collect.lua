@@ -49,6 +49,7 @@ end
 function collect.while_pending(op, attempt)
   local scheduler = attempt.scheduler
   local instance, fiber, events = attempt.instance, nil, nil
+  local alone = attempt.context.map_index == nil -- items of a fan-out would drown each other
   local function watch()
     local given = of_pod(attempt:report())
     given.kind, given.resource_version = "events", "0" -- those that are there, and then the new ones, in one request
@@ -56,7 +57,7 @@ function collect.while_pending(op, attempt)
     while events do
       local item = events:next()
       if not item then break end
-      if type(item.object) == "table" and item.object.reason then tell(attempt, item.object, "info", true) end
+      if type(item.object) == "table" and item.object.reason then tell(attempt, item.object, "info", alone) end
     end
   end
   local timer = scheduler:after(op.events_after or EVENTS_AFTER, function()
@@ -155,7 +156,8 @@ local LEVELS = { waiting = "warning", running = "info" }
 function collect.tell(op, attempt)
   local report = attempt:report()
   if op.log_events_on_failure then
-    local why = (report.reason or report.message) and (": %s %s"):format(report.reason or "", report.message or "") or ""
+    local why = report.reason and ": " .. report.reason or ""
+    if report.message then why = why .. ": " .. report.message end
     attempt:emit({ kind = "event", level = "info",
       message = ("pod %s: phase %s%s"):format(report.name or "?", report.phase or "unknown", why) }, true)
     for _, container in ipairs(report.containers or {}) do

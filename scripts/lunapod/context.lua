@@ -53,9 +53,8 @@ end
 
 --- `ti`: the task instance, of which templates use xcom_pull.
 local function task_instance(out, instance)
-  return {
+  return setmetatable({
     dag_id = out.dag_id, task_id = out.task_id, run_id = out.run_id, map_index = out.map_index or -1,
-    try_number = out.try_number,
     xcom_pull = function(task_ids, key, more) -- by position, or by name in the last table
       local given = {}
       for _, it in pairs { task_ids, key, more } do
@@ -69,7 +68,7 @@ local function task_instance(out, instance)
       if type(key) == "string" then given.key = key end
       return xcom.pull(instance, given, out)
     end,
-  }
+  }, { __index = function(_, key) return key == "try_number" and out.try_number or nil end }) -- it counts on
 end
 
 --- op: the task; call: what execute was given, with run_id, map_index and call filled in; instance: whose run this is.

@@ -89,6 +89,7 @@ end
 
 --- The pod of this try, which may be one that an earlier process left; and the manifest it was asked for with.
 local function get_pod(this, context)
+  this:render_own_fields(context)
   local request = this:build_pod_request_obj(context)
   hooks.manifest(this, request)
   local ok, pod = this.instance:pcall(this.get_or_create_pod, this, request, context)

@@ -3,6 +3,7 @@
 -- as a warning and changes nothing. Only on_pod_manifest_created may change something, the manifest, and fails the
 -- launch when it fails (HOK-10).
 
+local core = require "lunapod.core"
 local errors = require "lunapod.errors"
 local options = require "lunapod.options"
 
@@ -18,7 +19,7 @@ end
 
 --- The list of a task's hooks, checked. callbacks: a table of hooks, a list of them, or nil.
 function hooks.list(callbacks)
-  if callbacks == nil then return {} end
+  if callbacks == nil or callbacks == core.null then return {} end
   local list = (callbacks[1] ~= nil or next(callbacks) == nil) and callbacks or { callbacks }
   for _, it in ipairs(list) do options.check(it, known, 'parameter "callbacks"') end
   return list

@@ -79,6 +79,23 @@ function Instance.__tostring()
   return "lunapod instance"
 end
 
+local connection_fields = {
+  in_cluster = "boolean", kube_config_path = "string", kube_config = "string", namespace = "string",
+  cluster_context = "string", disable_verify_ssl = "boolean",
+  disable_tcp_keepalive = "boolean", -- accepted, and without effect: a dead network is to be noticed (M3)
+  xcom_sidecar_container_image = "string", xcom_sidecar_container_resources = "table",
+  xcom_sidecar_container_security_context = "table",
+}
+
+--- Named connections (ACC-4), checked.
+local function connections_of(given, what)
+  for name, connection in pairs(given or {}) do
+    options.argument(connection, "table", ("%s: %q"):format(what, tostring(name)))
+    options.check(connection, connection_fields, ("connection %q"):format(tostring(name)))
+  end
+  return given or {}
+end
+
 --- What lunapod.new takes; the engine is made when it is needed.
 local function new(given)
   given = options.check(given, known, "lunapod.new")
@@ -87,7 +104,7 @@ local function new(given)
     params = given.params or {},
     run_id = given.run_id, run_id_given = given.run_id ~= nil, dag_id = given.dag_id,
     on_record = given.on_record,
-    named_connections = given.connections or {}, named_variables = given.variables or {},
+    named_connections = connections_of(given.connections, "lunapod.new"), named_variables = given.variables or {},
     pod_mutation_hook = given.pod_mutation_hook,
     started = core.time(),
     clients = {}, calls = {}, attempts = {}, published = {}, watched_events = 0,
@@ -143,10 +160,7 @@ end
 function Instance:connections(given)
   if given ~= nil then
     options.argument(given, "table", "connections")
-    for name, connection in pairs(given) do
-      options.argument(connection, "table", ("connections: %q"):format(tostring(name)))
-      self.named_connections[name] = connection
-    end
+    for name, connection in pairs(connections_of(given, "connections")) do self.named_connections[name] = connection end
   end
   return self.named_connections
 end
@@ -170,13 +184,14 @@ function Instance:core_client(given)
   local wanted = {
     config_file = given.config_file, config = given.config, in_cluster = given.in_cluster,
     context = given.context, namespace = self.settings.namespace, user_agent = given.user_agent,
+    insecure = given.insecure,
   }
   if given.in_cluster ~= true then
     wanted.config_file = wanted.config_file or (not given.config and self.settings.config_file) or nil
     wanted.context = wanted.context or self.settings.cluster_context
   end
   local key = {}
-  for i, name in ipairs { "config_file", "config", "in_cluster", "context", "user_agent" } do
+  for i, name in ipairs { "config_file", "config", "in_cluster", "context", "user_agent", "insecure" } do
     key[i] = tostring(wanted[name])
   end
   key = table.concat(key, "\0")
@@ -195,7 +210,7 @@ end
 
 local client_options = {
   config_file = "string", config = "string", context = "string", in_cluster = "boolean", namespace = "string",
-  user_agent = "string",
+  user_agent = "string", insecure = "boolean",
 }
 
 --- A client whose calls wait as fibers do: see client.lua.

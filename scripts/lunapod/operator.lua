@@ -29,10 +29,31 @@ Operator.__index = Operator
 
 local class_meta = {}
 
+--- Names of a class's template fields that are no parameters: its own, which are rendered for each try (S46).
+local function own_fields(class)
+  local names = {}
+  for _, name in ipairs(class.template_fields) do
+    if not parameters.is_name(name) then names[name] = true end
+  end
+  return names
+end
+
 local function make(class, given)
-  local op = setmetatable(parameters.define(given), class)
+  local own, known = own_fields(class), {}
+  for name, value in pairs(given) do
+    if not own[name] then known[name] = value end
+  end
+  local op = setmetatable(parameters.define(known), class)
+  for name in pairs(own) do op[name] = given[name] end
   op.definition, op.hooks = given, hooks.list(given.callbacks)
   return op
+end
+
+--- A try's own copies of those fields, rendered.
+function Operator:render_own_fields(context)
+  for name in pairs(own_fields(self)) do
+    if self[name] ~= nil then rawset(self, name, manifest.render(self.operator, name, self[name], context)) end
+  end
 end
 
 --- Class { parameters } makes a task; also instance:task { … }, where the instance comes first.
@@ -58,8 +79,9 @@ end
 function Operator:extend(given)
   local members, defaults = {}, {}
   for name, value in pairs(self.defaults or {}) do defaults[name] = value end
+  local own = own_fields({ template_fields = (given or {}).template_fields or self.template_fields })
   for name, value in pairs(given or {}) do
-    if Operator[name] ~= nil or (type(value) == "function" and not parameters.is_name(name)) then
+    if Operator[name] ~= nil or own[name] or (type(value) == "function" and not parameters.is_name(name)) then
       members[name] = value
     else
       defaults[name] = value
@@ -77,6 +99,8 @@ end
 function Operator:with(given)
   local merged = {}
   for name, value in pairs(self.definition) do merged[name] = value end
+  if given.container_resources ~= nil then merged.resources = nil end -- two names of one thing: the later one counts
+  if given.resources ~= nil then merged.container_resources = nil end
   for name, value in pairs(given) do merged[name] = value end
   return make(getmetatable(self), merged)
 end
@@ -120,16 +144,23 @@ local function client_settings(self, context)
   return {
     config_file = file, config = config, in_cluster = in_cluster,
     context = rendered(self, "cluster_context", context) or connection.cluster_context,
+    insecure = connection.disable_verify_ssl,
   }
 end
 
---- The client of this task's cluster, made on first use (API-1).
+--- The client of this task's cluster, made on first use (API-1). The settings may be templates, so a try looks again
+-- which one it is.
 function Operator:client()
   local client = rawget(self, "cached_client")
-  if not client then
-    client = self.instance:client(client_settings(self, self.context))
-    self.cached_client = client
-    hooks.client(self, client)
+  if client then return client end
+  local owner = self.operator or self
+  local made = self.instance:client(client_settings(self, self.context))
+  owner.clients = owner.clients or {}
+  client = owner.clients[made.core] or made
+  self.cached_client = client
+  if client == made then
+    owner.clients[made.core] = made
+    hooks.client(self, made)
   end
   return client
 end

@@ -38,7 +38,8 @@ local function is_skip(codes, exit_code)
   return false
 end
 
---- The exit code of the task's container; nil when it has not ended, or when the kubelet lost sight of it and made one up.
+--- The exit code of the task's container; nil when it has not ended, or when the kubelet lost sight of it and made one
+-- up.
 local function exit_code_of(task)
   if task.state ~= "terminated" or task.reason == "ContainerStatusUnknown" then return nil end
   return task.exit_code
@@ -95,7 +96,7 @@ local function message_of(task_id, state, err, report, events, init_log)
     lines[#lines + 1] = indented(what .. task.message)
   end
   if state == "failed" then
-    for _, container in ipairs(report.containers or {}) do lines[#lines + 1] = "  " .. outcome.container_line(container) end
+    for _, it in ipairs(report.containers or {}) do lines[#lines + 1] = "  " .. outcome.container_line(it) end
   end
   if init_log then
     lines[#lines + 1] = ("  end of the log of init container %s:"):format(init_log.container)

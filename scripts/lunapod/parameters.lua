@@ -216,8 +216,8 @@ function parameters.define(given)
   return out
 end
 
---- What to tell the author of a definition, { level =, message = } each in the order of the rows: what is deprecated, and
--- what does nothing here.
+--- What to tell the author of a definition, { level =, message = } each, in the order of the rows: what is deprecated,
+-- and what does nothing here.
 function parameters.notes(given)
   local notes = {}
   for _, row in ipairs(rows) do

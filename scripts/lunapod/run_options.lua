@@ -1,5 +1,5 @@
---- What the core needs to run a task's pod, beside the manifest: how to find an earlier one, which logs to follow, where
--- the result is, limits and what becomes of the pod. Pure, as the manifest is.
+--- What the core needs to run a task's pod, beside the manifest: how to find an earlier one, which logs to follow,
+-- where the result is, limits and what becomes of the pod. Pure, as the manifest is.
 
 local core = require "lunapod.core"
 local fields = require "lunapod.fields"
@@ -78,6 +78,11 @@ local function labels_of(op, context)
   return fields.pod({ labels = manifest.render(op, "labels", op.labels, context) }, "base").metadata.labels
 end
 
+--- Seconds as the core takes them, where 0 is "not given" (DR-8).
+local function given(seconds)
+  return seconds == 0 and 1e-6 or seconds
+end
+
 --- Options of the core's run for this pod, and complaints about the logs that were asked for. cluster as for
 -- manifest.build.
 function run_options.of(op, pod, context, cluster)
@@ -97,16 +102,16 @@ function run_options.of(op, pod, context, cluster)
     log_prefix = op.container_name_log_prefix_enabled ~= false,
     result_from = op.do_xcom_push and sidecar.channel(op) or "none",
     result_limit = op.result_max,
-    start_timeout = op.startup_timeout_seconds,
-    schedule_timeout = op.schedule_timeout_seconds,
-    deadline = op.execution_timeout,
+    start_timeout = given(op.startup_timeout_seconds),
+    schedule_timeout = given(op.schedule_timeout_seconds),
+    deadline = given(op.execution_timeout),
     grace = op.termination_grace_period,
     waiting_rules = waiting.rules(op),
     wait_for_pod = op.wait_for == "pod",
     on_finish = on_finish(op),
     create_tries = op.api_retries,
-    create_wait_min = op.api_retry_wait_min,
-    create_wait_max = op.api_retry_wait_max,
+    create_wait_min = given(op.api_retry_wait_min),
+    create_wait_max = given(op.api_retry_wait_max),
   }, complaints
 end
 

@@ -35,7 +35,8 @@ end
 local quiet = { state = true, outcome = true, event = true }
 
 function Terminal:record(it, loud)
-  if not self.verbose and not loud and (it.level == "debug" or quiet[it.kind]) then return end
+  local hidden = quiet[it.kind] or (it.level == "debug" and it.kind ~= "log") -- a log's own levels hide nothing
+  if hidden and not self.verbose and not loud then return end
   self:text(record.to_text(it))
 end
 

@@ -1,5 +1,5 @@
---- What tasks hand on to each other within a run (part of FLOW, OUT-8, RES-7): values by task, map index and key. A pull
--- finds what is there already and never waits. Always there once a pod is known: pod_name and pod_namespace;
+--- What tasks hand on to each other within a run (part of FLOW, OUT-8, RES-7): values by task, map index and key. A
+-- pull finds what is there already and never waits. Always there once a pod is known: pod_name and pod_namespace;
 -- return_value, and with multiple_outputs each key, when there is a result. Lives in the instance, for its own process.
 
 local core = require "lunapod.core"

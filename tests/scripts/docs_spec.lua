@@ -58,14 +58,14 @@ end
 
 -- ---- Lua ----
 
---- The life of a pod by its command: `false` fails, `echo` writes its words, a shell exits with what its script says and
--- hands back the JSON that it echoes in quotes. Everything else succeeds and hands back 42.
+--- The life of a pod by its command: `false` fails, `echo` writes its words, a shell exits with what its script says
+-- and hands back the JSON that it echoes in quotes. Everything else succeeds and hands back 42.
 local function life(options)
   local container = options.manifest.spec.containers[1]
   local command, script = container.command or {}, container.args and container.args[1] or ""
   local exit_code = command[1] == "false" and 1 or tonumber(script:match "exit (%d+)") or 0
-  local output = command[1] == "echo" and { { text = table.concat(command, " ", 2) .. "\n" } } or nil
-  return { result = script:match "echo '(.-)' >" or "42", exit_code = exit_code, output = output }
+  local said = command[1] == "echo" and { { text = table.concat(command, " ", 2) .. "\n" } } or nil
+  return { result = script:match "echo '(.-)' >" or "42", exit_code = exit_code, output = said }
 end
 
 --- Whole numbers as the core's JSON has them: integers.

@@ -185,7 +185,8 @@ describe("a task's life", function()
       "{{ logical_date.add(days=1, hours=20).strftime('%F') }} {{ logical_date.subtract(weeks=1) | ds }}",
       "{{ dag.dag_id == dag_id }} {{ task.task_id }} {{ dag_run.run_id == run_id }} {{ dag_run.conf.x }}",
       "{{ var.value.bucket }} {{ var.value.sizes }} {{ var.json.sizes[1] }} {{ var.value.none | default('-') }}",
-      "{{ env.HOME is defined }} {{ env.NO_SUCH_NAME | default('unset') }} {{ ti.run_id == run_id }} {{ ti.map_index }}",
+      "{{ env.HOME is defined }} {{ env.NO_SUCH_NAME | default('unset') }} {{ ti.run_id == run_id }} "
+        .. "{{ ti.map_index }}",
     } }:execute { conf = { x = 5 }, logical_date = "2026-03-01T04:05:06+00:00", data_interval_end = "2026-03-02" }
     assert.same({
       "2026-03-01T04:05:06+00:00 2026/03/01 04:05:06 060 Sun March 2027",
@@ -230,7 +231,8 @@ describe("a task's life", function()
       "CreateContainerError - 10" }, found)
     task { task_id = "plain" }:execute()
     assert.is_nil(fake.runs[2].options.waiting_rules)
-    local Mine = lunapod.KubernetesPodOperator:extend { waiting_rules = { { reason = "X", grace = 0, class = "user" } } }
+    local rules = { { reason = "X", grace = 0, class = "user" } }
+    local Mine = lunapod.KubernetesPodOperator:extend { waiting_rules = rules }
     Mine { task_id = "mine", image = "i" }:execute()
     assert.equal("X", fake.runs[3].options.waiting_rules[1].reason)
   end)
@@ -275,8 +277,8 @@ describe("a task's life", function()
 
     it("that drops what makes it native: the pod goes and is made anew", function()
       fake.pods = function(options)
-        local dropped = options.manifest.spec.initContainers and { initContainers = { { name = "airflow-xcom-sidecar" } } }
-        return { result = "5", spec = dropped or {} }
+        local native = options.manifest.spec.initContainers
+        return { result = "5", spec = { initContainers = native and { { name = "airflow-xcom-sidecar" } } } }
       end
       assert.equal(5, (task { do_xcom_push = true }:execute()))
       is_classic(fake.runs[2])
@@ -290,6 +292,43 @@ describe("a task's life", function()
       assert.is_false((lunapod.pcall(task().execute, task { do_xcom_push = true })))
       assert.equal(1, #fake.runs)
     end)
+  end)
+
+  it("a subclass's own template fields are rendered for each try, and may be attributes or given (S46)", function()
+    local seen = {}
+    local fields = { "query", "target" }
+    for _, name in ipairs(lunapod.KubernetesPodOperator.template_fields) do fields[#fields + 1] = name end
+    local Query = lunapod.KubernetesPodOperator:extend {
+      template_fields = fields, target = "t_{{ ds_nodash }}",
+      get_or_create_pod = function(self, request, context)
+        seen[#seen + 1] = self.query .. " " .. self.target
+        return lunapod.KubernetesPodOperator.get_or_create_pod(self, request, context)
+      end,
+    }
+    local op = Query { task_id = "q", image = "i", query = "select {{ params.n }}" }
+    lunapod.map({ 1, 2 }, function(n) op:execute { params = { n = n }, logical_date = "2026-01-02" } end)
+    table.sort(seen)
+    assert.same({ "select 1 t_20260102", "select 2 t_20260102" }, seen)
+    assert.equal("select {{ params.n }}", op.query)
+  end)
+
+  it("the client is made once for all tries of an operator, the hook called once (API-1, HOK-1)", function()
+    local made = 0
+    lives { { exit_code = 1 }, {} }
+    local op = task { retries = 1, retry_delay = 0, callbacks = { on_sync_client_creation = function() made = made + 1 end } }
+    op:execute()
+    op:execute()
+    assert.equal(1, made)
+  end)
+
+  it("a connection's settings are checked, and reach the client (ACC-4)", function()
+    local ok, err = pcall(lunapod.connections, { staging = { kube_config_pth = "x" } })
+    assert.is_false(ok)
+    assert.matches('connection "staging": unknown option "kube_config_pth" %(did you mean "kube_config_path"%?%)',
+      tostring(err))
+    lunapod.connections { staging = { kube_config_path = "/k", disable_verify_ssl = true } }
+    task { kubernetes_conn_id = "staging" }:execute()
+    assert.same({ "/k", true }, { fake.clients[1].config_file, fake.clients[1].insecure })
   end)
 
   it("the installation's hook comes last, in a dry run too (BLD-11)", function()

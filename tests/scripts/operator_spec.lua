@@ -76,7 +76,8 @@ describe("a task", function()
       lunapod.params.b = "program"
       lunapod.params.c = "program"
       local arguments = { "{{ params.a }} {{ params.b }} {{ params.c }}" }
-      task { arguments = arguments, params = { a = "task", b = "task", c = "task" } }:execute { params = { c = "call" } }
+      local op = task { arguments = arguments, params = { a = "task", b = "task", c = "task" } }
+      op:execute { params = { c = "call" } }
       assert.same({ "task program call" }, fake.runs[1].options.manifest.spec.containers[1].args)
     end)
   end)
@@ -387,7 +388,7 @@ describe("a task", function()
       op:execute()
       first:wait()
       local by_run = {}
-      for _, run in ipairs(fake.runs) do by_run[#by_run + 1] = tostring(run.options.manifest.metadata.labels.lunapod_call) end
+      for i, run in ipairs(fake.runs) do by_run[i] = tostring(run.options.manifest.metadata.labels.lunapod_call) end
       table.sort(by_run)
       assert.same({ "2", "nil" }, by_run)
       assert.is_nil(first.op and rawget(first, "context"))

@@ -81,8 +81,8 @@ describe("each parameter", function()
       if row.accepts.boolean and row.accepts.number then wrong = print end -- LOG-1: what is no name is said at launch
       local said = refusal(row.name, wrong)
       assert.truthy(said:find('parameter "' .. row.name .. '": expected ', 1, true), said)
-      assert.truthy(said:find(wrong == 7 and "got the number 7" or wrong == true and "got true" or "got a function", 1, true),
-        said)
+      local got = wrong == 7 and "got the number 7" or wrong == true and "got true" or "got a function"
+      assert.truthy(said:find(got, 1, true), said)
       if row.types ~= "boolean" and not row.one_of then assert.truthy(said:find(row.example, 1, true), said) end
     end
     assert.equal('parameter "volumes": expected a list of volumes such as { { name = "scratch", emptyDir = '

@@ -51,8 +51,8 @@ describe("a ready retry policy", function()
 
   it("more_memory: grows what the pod had, after OOMKilled only, and no further than max", function()
     local policy = retry.more_memory { factor = 2, max = "1Gi", wait = 1 }
-    local answer, why = policy(out_of_memory { requests = { memory = "64Mi", cpu = "1" }, limits = { memory = "600Mi" } },
-      1)
+    local had = { requests = { memory = "64Mi", cpu = "1" }, limits = { memory = "600Mi" } }
+    local answer, why = policy(out_of_memory(had), 1)
     assert.equal(1, answer.wait)
     assert.same({ requests = { memory = "128Mi", cpu = "1" }, limits = { memory = "1Gi" } },
       answer.with.container_resources)

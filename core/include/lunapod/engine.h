@@ -136,6 +136,7 @@ typedef struct lpod_client_options {
   int in_cluster;         /* 1 only, -1 never, 0 as ACC-1 says */
   const char *namespace_; /* default namespace; NULL: the context's (K21) */
   const char *user_agent;
+  bool insecure; /* whoever answers is trusted, as with insecure-skip-tls-verify */
 } lpod_client_options;
 
 /* Reads the kubeconfig; sends nothing. The client holds the engine. */

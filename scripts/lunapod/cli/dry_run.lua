@@ -5,6 +5,7 @@
 local core = require "lunapod.core"
 local manifest = require "lunapod.manifest"
 local naming = require "lunapod.naming"
+local origins = require "lunapod.origins"
 local program = require "lunapod.cli.program"
 
 local dry_run = {
@@ -21,18 +22,57 @@ function dry_run.define(parser, cli)
   parser:argument("file", "The script. What follows -- is its `arg`."):argname "FILE"
   cli.script(parser)
   parser:option("-o --output", "yaml or json."):argname "FORMAT":choices { "yaml", "json" }:default "yaml"
+  parser:flag("--server", "Have the server check the pods, with its defaults and admission filled in; nothing is created.")
+end
+
+--- "# needs Secret a, ConfigMap b": what has to be there for the pod to start (DRY-2).
+local function needs(pod)
+  local found, names = {}, {}
+  local function note(kind, ref, key)
+    local name = type(ref) == "table" and ref[key]
+    if type(name) == "string" and ref.optional ~= true then found[kind .. " " .. name] = true end
+  end
+  local function walk(value)
+    if type(value) ~= "table" then return end
+    note("Secret", value.secretKeyRef, "name")
+    note("Secret", value.secretRef, "name")
+    note("Secret", value.secret, value.secret and value.secret.secretName and "secretName" or "name")
+    note("ConfigMap", value.configMapKeyRef, "name")
+    note("ConfigMap", value.configMapRef, "name")
+    note("ConfigMap", value.configMap, "name")
+    for _, ref in ipairs(value.imagePullSecrets or {}) do note("Secret", ref, "name") end
+    for _, item in pairs(value) do walk(item) end
+  end
+  walk(pod.spec)
+  for name in pairs(found) do names[#names + 1] = name end
+  table.sort(names)
+  return #names > 0 and "# needs " .. table.concat(names, ", ") .. "\n" or ""
 end
 
 local encoders = {
   yaml = function(pod)
     local text, err = core.yaml.encode(pod)
-    return text and "---\n" .. text:gsub("\n*$", "\n"), err
+    return text and "---\n" .. needs(pod) .. text:gsub("\n*$", "\n"), err
   end,
   json = function(pod)
     local text, err = core.json.encode(pod, { indent = 2 })
     return text and text .. "\n", err
   end,
 }
+
+--- The pod as the server would make it (R3).
+local function checked_by_server(op, pod)
+  local client = op:client()
+  local answer, err = client:request {
+    method = "POST", path = client:path("pods", pod.metadata.namespace), body = pod,
+    query = { dryRun = "All", fieldManager = "lunapod", fieldValidation = "Strict" },
+  }
+  if not answer then
+    err.message = err.message .. origins.explain(op, err.message)
+    error(err, 0)
+  end
+  return answer
+end
 
 function dry_run.run(arguments, lunapod, cli)
   local instance = lunapod.default
@@ -44,7 +84,9 @@ function dry_run.run(arguments, lunapod, cli)
     local labels = pod.metadata.labels or {}
     for key in pairs(naming.identity(context, "")) do labels[key] = nil end -- there is no task instance (DRY-1)
     labels.try_number = nil
-    local text, err = encode(manifest.without_empties(pod))
+    pod = manifest.without_empties(pod)
+    if arguments.server then pod = checked_by_server(op, pod) end
+    local text, err = encode(pod)
     if not text then error(err, 0) end
     core.write(1, text)
     return nil, { state = "skipped", dry_run = true, attempts = 0, gaps = 0, timing = {} }

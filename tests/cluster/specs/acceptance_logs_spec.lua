@@ -135,9 +135,9 @@ describe("logs:", function()
         if row[3] then
           local said
           for line in result.err:gmatch "[^\n]+" do
-            if line:find("choice" .. i, 1, true) and line:find(row[3], 1, true) then said = line end
+            if line:find("choice" .. i .. ": error: ", 1, true) and line:find(row[3], 1, true) then said = line end
           end
-          assert.truthy(said and said:find("error", 1, true), result.err)
+          assert.truthy(said, result.err)
         end
       end)
     end

@@ -45,6 +45,28 @@ describe("lunapod", function()
       end)
     end
 
+    it("names the Secrets and ConfigMaps that the pod needs (DRY-2)", function()
+      local script = support.task [[configmaps = { "settings" }, image_pull_secrets = "registry",
+        secrets = { lunapod.Secret { deploy_type = "env", deploy_target = "KEY", secret = "keys", key = "one" },
+          lunapod.Secret { deploy_type = "volume", deploy_target = "/certs", secret = "certs" } },]]
+      local result = support.expect_status(0, support.lunapod { "dry-run", script })
+      assert.truthy(result.out:find("# needs ConfigMap settings, Secret certs, Secret keys, Secret registry\n", 1, true),
+        result.out)
+    end)
+
+    it("--server: the pod as the server would make it, or why it would not; nothing is made (R3)", function()
+      local result = support.expect_status(0, support.lunapod { "dry-run", "--server", "-o", "json",
+        support.task [[arguments = { "true" },]] })
+      local pod = cjson.decode(result.out)
+      assert.equal("default-scheduler", pod.spec.schedulerName)
+      assert.truthy(pod.metadata.uid)
+      assert.equal("", support.left())
+      result = support.expect_status(1, support.lunapod { "dry-run", "--server",
+        support.task [[full_pod_spec = { spec = { hostnam = "x", containers = { { name = "base" } } } },]] })
+      assert.truthy(result.err:find('unknown field "spec.hostnam"', 1, true), result.err)
+      assert.truthy(result.err:find('parameter "full_pod_spec"', 1, true), result.err)
+    end)
+
     it("prints every pod of a fan-out", function()
       local result = support.expect_status(0, support.lunapod { "dry-run", "examples/tasks/fan_out.lua" })
       assert.equal(50, select(2, result.out:gsub("\nkind: Pod", "")))

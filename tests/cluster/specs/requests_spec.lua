@@ -69,6 +69,8 @@ describe("requests", function()
     print(("50 pods: %d watches, %d logs opened again after a break"):format(requests["watch pods"], again))
     assert.is_true(requests["watch pods"] >= 1) -- M8: a server ends one whenever it likes
     requests["watch pods"] = nil
+    assert.is_true((requests["watch events"] or 0) <= 10) -- of pods that are pending for 5 s (STA-8)
+    requests["watch events"] = nil
     assert.same({ ["create pods"] = 50, ["get pods/log"] = 50, ["delete pods"] = 50 }, requests)
   end)
 

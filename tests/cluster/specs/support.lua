@@ -167,7 +167,8 @@ function Process:signal(name)
   os.execute(("kill -%s %d 2>/dev/null"):format(name, self.pid))
 end
 
---- The program's end: {status, signal, out, err, summary, seconds}; err is without the summary of `lunapod run`. One that does not end in time is killed, and an error.
+--- The program's end: {status, signal, out, err, summary, seconds}; err is without the summary of `lunapod run`. One
+-- that does not end in time is killed, and an error.
 function Process:wait(seconds)
   local ok, why = pcall(support.eventually, seconds or 120, "the end of " .. table.concat(self.words, " "),
     function() return self:ended() end)

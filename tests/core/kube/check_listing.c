@@ -48,17 +48,14 @@ static void on_end(void *arg, const char *version, const lpod_error *error) {
 }
 
 static void start(owner *o, const reply *replies, size_t count, lpod_listing_options options) {
-  lpod_error err = LPOD_ERROR_INIT;
   *o = (owner){.cancel_at = o->cancel_at};
-  rig_start(&o->rig, replies, count);
-  o->rig.hurry = 10 * LPOD_NS_PER_MS;
   options.target = TARGET;
   options.on_item = on_item;
   options.on_restart = on_restart;
   options.on_end = on_end;
   options.arg = o;
-  o->listing = lpod_listing_start(o->rig.kube, &options, &err);
-  ck_assert_msg(o->listing, "%s", err.text);
+  rig_own(o, replies, count, listing, lpod_listing_start, options);
+  o->rig.hurry = 10 * LPOD_NS_PER_MS;
 }
 
 static void finish(owner *o) {

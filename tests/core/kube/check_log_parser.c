@@ -1,6 +1,6 @@
 /* The log parser: L2 (resume by whole second, full stamp, count), L3 (stamps as they come), L8 (gaps), L10, L11 (bytes
- * as they come), LOG-4 to LOG-7, M24 (a kubelet's complaints), X07 (any split gives the same lines), X32 (equal stamps).
- * Pure: no loop, no server. */
+ * as they come), LOG-4 to LOG-7, M24 (a kubelet's complaints), X07 (any split gives the same lines), X32 (equal
+ * stamps). Pure: no loop, no server. */
 #include "base/limits.h"
 #include "base/text.h"
 #include "kube/logs.h"

@@ -35,18 +35,15 @@ static void on_end(void *arg, const lpod_error *error) {
 }
 
 static void start(owner *o, const reply *replies, size_t count, lpod_log_options options) {
-  lpod_error err = LPOD_ERROR_INIT;
   *o = (owner){.close_at = o->close_at, .free_at = o->free_at, .reopen_at = o->reopen_at};
-  rig_start(&o->rig, replies, count);
   options.ns = "x";
   options.pod = "p";
   options.on_open = on_open;
   options.on_block = on_block;
   options.on_end = on_end;
   options.arg = o;
-  o->log = lpod_log_new(o->rig.kube, &options, &err);
-  ck_assert_msg(o->log, "%s", err.text);
-  ck_assert_int_eq(lpod_log_open(o->log, options.follow, &err), LPOD_OK);
+  rig_own(o, replies, count, log, lpod_log_new, options);
+  ck_assert_int_eq(lpod_log_open(o->log, options.follow, NULL), LPOD_OK);
 }
 
 static void finish(owner *o) {
@@ -163,7 +160,8 @@ START_TEST(a_complaint_in_place_of_lines_goes_to_the_owner_M24) {
     until(o.ends == i + 1);
     ck_assert_uint_eq(o.opens, opens[i]);
     ck_assert_int_eq(o.error.rc, i < 5 ? LPOD_E_CUT : LPOD_OK);
-    if (i < 2) ck_assert_msg(strstr(o.error.text, "log of pod x/p: the kubelet says: failed to try"), "%s", o.error.text);
+    if (i < 2)
+      ck_assert_msg(strstr(o.error.text, "log of pod x/p: the kubelet says: failed to try"), "%s", o.error.text);
     lpod_log_flush(o.log);
     if (i < 5) ck_assert_int_eq(lpod_log_open(o.log, true, NULL), LPOD_OK);
   }

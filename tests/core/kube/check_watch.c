@@ -60,16 +60,13 @@ static void on_trouble(void *arg, const lpod_error *error, double wait) {
 }
 
 static void start(owner *o, const reply *replies, size_t count, lpod_watch_options options) {
-  lpod_error err = LPOD_ERROR_INIT;
   *o = (owner){.stop_at = o->stop_at, .keep = o->keep};
-  rig_start(&o->rig, replies, count);
   options.target = TARGET;
   options.on_event = on_event;
   options.on_end = on_end;
   options.on_trouble = on_trouble;
   options.arg = o;
-  o->watch = lpod_watch_start(o->rig.kube, &options, &err);
-  ck_assert_msg(o->watch, "%s", err.text);
+  rig_own(o, replies, count, watch, lpod_watch_start, options);
 }
 
 static void finish(owner *o) {

@@ -295,6 +295,15 @@ static inline void rig_stop(rig *r) {
   server_stop(&r->server);
 }
 
+/* Owner o (it has a rig) serves these replies and starts its stream there: o->stream = starter(kube, &options, &err). */
+#define rig_own(o, replies, count, stream, starter, options) \
+  do { \
+    lpod_error rig_error = LPOD_ERROR_INIT; \
+    rig_start(&(o)->rig, replies, count); \
+    (o)->stream = starter((o)->rig.kube, &(options), &rig_error); \
+    ck_assert_msg((o)->stream, "%s", rig_error.text); \
+  } while (0)
+
 static inline void rig_step(rig *r) {
   lpod_error err = LPOD_ERROR_INIT;
   ck_assert_msg(lpod_loop_step(r->loop, r->hurry ? 1 : 20, NULL, &err) == LPOD_OK, "%s", err.text);
