@@ -59,7 +59,9 @@ function Attempt:output(text, container, lines)
   if text then
     local tail = #text >= LOG_TAIL and text or (self.tail or "") .. text
     self.tail = tail:sub(-LOG_TAIL)
-    if self.handle then self.handle:push_text(text, container) end
+    if self.handle then
+      self.handle:push_text(text, container, self.op.container_name_log_prefix_enabled ~= false)
+    end
   end
   if lines then
     for _, line in ipairs(lines) do self:line(line.text, container, line.time) end

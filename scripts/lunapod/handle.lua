@@ -51,9 +51,10 @@ end
 
 -- ---- lines and events ----
 
-function Handle:push_text(text, container)
+--- Lines of a container's log; prefixed: each begins with "[container] ".
+function Handle:push_text(text, container, prefixed)
   self.last = self.last + 1
-  self.blocks[self.last] = { text = text, container = container }
+  self.blocks[self.last] = { text = text, container = container, prefix = prefixed and "[" .. container .. "] " }
   self.bytes = self.bytes + #text
   while self.bytes > MOST_TEXT and self.first < self.last do
     self.bytes = self.bytes - #self.blocks[self.first].text
@@ -85,7 +86,7 @@ local function take_line(self)
       local stop = rest.text:find("\n", rest.at, true)
       local line = rest.text:sub(rest.at, (stop or #rest.text + 1) - 1)
       if stop and stop < #rest.text then rest.at = stop + 1 else self.rest = nil end
-      local prefix = rest.container and "[" .. rest.container .. "] "
+      local prefix = rest.prefix
       if prefix and line:sub(1, #prefix) == prefix then line = line:sub(#prefix + 1) end
       return line, rest.container
     end
@@ -94,7 +95,7 @@ local function take_line(self)
     self.blocks[self.first] = nil
     self.first = self.first + 1
     self.bytes = self.bytes - #block.text
-    if #block.text > 0 then self.rest = { text = block.text, container = block.container, at = 1 } end
+    if #block.text > 0 then block.at, self.rest = 1, block end
   end
   if ended(self) then return false end
   return nil

@@ -107,7 +107,8 @@ local function new(given)
     named_connections = connections_of(given.connections, "lunapod.new"), named_variables = given.variables or {},
     pod_mutation_hook = given.pod_mutation_hook,
     started = core.time(),
-    clients = {}, calls = {}, attempts = {}, published = {}, watched_events = 0,
+    clients = {}, calls = {}, attempts = {}, published = {}, published_order = {},
+    watched_events = 0,
     classic_sidecars = setmetatable({}, { __mode = "k" }), -- core client → true: its server is older than 1.29
   }, Instance)
 end

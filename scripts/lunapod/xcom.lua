@@ -1,6 +1,7 @@
 --- What tasks hand on to each other within a run (part of FLOW, OUT-8, RES-7): values by task, map index and key. A
 -- pull finds what is there already and never waits. Always there once a pod is known: pod_name and pod_namespace;
--- return_value, and with multiple_outputs each key, when there is a result. Lives in the instance, for its own process.
+-- return_value, and with multiple_outputs each key, when there is a result. Lives in the instance, for the last runs of
+-- its own process.
 
 local core = require "lunapod.core"
 local errors = require "lunapod.errors"
@@ -8,13 +9,26 @@ local options = require "lunapod.options"
 
 local xcom = { RETURN = "return_value" }
 
+local MOST_RUNS = 64 -- of an instance: a host that lives long keeps no more
 local SINGLE = -1 -- the map index of a task that is not mapped, as in Airflow
+
+--- What this run has published, from now on; the oldest run makes room.
+local function tasks_of(instance, run_id)
+  local runs = instance.published
+  local tasks = runs[run_id]
+  if not tasks then
+    tasks = {}
+    runs[run_id] = tasks
+    local order = instance.published_order
+    order[#order + 1] = run_id
+    if #order > MOST_RUNS then runs[table.remove(order, 1)] = nil end
+  end
+  return tasks
+end
 
 --- Keep a value. context: of the call that publishes.
 function xcom.push(instance, context, key, value)
-  local runs = instance.published
-  local tasks = runs[context.run_id] or {}
-  runs[context.run_id] = tasks
+  local tasks = tasks_of(instance, context.run_id)
   local indexes = tasks[context.task_id] or {}
   tasks[context.task_id] = indexes
   local index = context.map_index or SINGLE
@@ -22,11 +36,13 @@ function xcom.push(instance, context, key, value)
   indexes[index][key] = value
 end
 
---- All that one call has published: key → value.
+--- All that one call has published: a new table of key → value.
 function xcom.of(instance, context)
   local tasks = instance.published[context.run_id] or {}
   local indexes = tasks[context.task_id] or {}
-  return indexes[context.map_index or SINGLE] or {}
+  local out = {}
+  for key, value in pairs(indexes[context.map_index or SINGLE] or {}) do out[key] = value end
+  return out
 end
 
 --- Values in the order of the map indexes, those that are nil as null.

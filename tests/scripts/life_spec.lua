@@ -159,6 +159,13 @@ describe("a task's life", function()
       assert.matches("not a map", tostring(err))
     end)
 
+    it("are kept for the last 64 runs of an instance", function()
+      local op = task()
+      for run = 1, 65 do op:execute { run_id = "r" .. run } end
+      assert.is_nil((lunapod.xcom_pull { task_ids = "work", key = "pod_name", run_id = "r1" }))
+      assert.truthy((lunapod.xcom_pull { task_ids = "work", key = "pod_name", run_id = "r2" }))
+    end)
+
     it("templates see what is there already, never wait, and get a list of a mapped task (TPL)", function()
       fake.pods = function(options)
         return { result = ('"%s"'):format(options.manifest.metadata.labels.map_index or "one") }
