@@ -44,6 +44,9 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(THIRD_CFLAGS) -MMD -MP -c -o $@ $<
 
+$(B)/core/version.o: THIRD_CFLAGS += -DLPOD_LAYOUT=$(shell cat core/*.h core/*/*.h core/include/lunapod/*.h | cksum | cut -d' ' -f1)u
+$(B)/core/version.o: $(wildcard core/*.h core/*/*.h core/include/lunapod/*.h)
+
 define layer_rule
 $(B)/lib$(1).a: $(call objects_of,$(1))
 	@rm -f $$@; mkdir -p $$(@D); ar rcs $$@ $$^

@@ -8,7 +8,8 @@
 #define SETTLE_SECONDS 2.0 /* M14: the kubelet reports an end within 1 s */
 #define BACKOFF_FIRST 0.25
 #define BACKOFF_MOST 8.0
-#define TRIES_AFTER_END 8u /* of a container's end: then the rest of its log is given up */
+#define TRIES_AFTER_END 8u  /* of a container's end: then the rest of its log is given up */
+#define TRIES_UNREADABLE 3u /* the same, of a log whose kubelet answers that it cannot read it (M24) */
 
 static const lpod_container *container_of(const lpod_machine *m, size_t index) {
   return lpod_pod_container(&m->pod, m->settings->logs[index]);
@@ -42,10 +43,10 @@ static void finish(lpod_machine *m, size_t index, bool gap) {
   machine_do(m, LPOD_DO_CLOSE_LOG)->index = index;
 }
 
-static void back_off(lpod_machine *m, size_t index) {
+static void back_off(lpod_machine *m, size_t index, unsigned most_tries) {
   lpod_log_follow *log = &m->logs[index];
   log->broken = true;
-  if (m->gone || (writer_ended(m, index) && log->tries >= TRIES_AFTER_END)) {
+  if (m->gone || (writer_ended(m, index) && log->tries >= most_tries)) {
     finish(m, index, true);
     return;
   }
@@ -112,7 +113,7 @@ void machine_log_end(lpod_machine *m, size_t index, const lpod_error *error) {
   if (error && error->code == 403) { /* no right to read logs: the task goes on without (X59) */
     finish(m, index, true);
   } else if (error) {
-    back_off(m, index);
+    back_off(m, index, strcmp(error->reason, "LogUnreadable") == 0 ? TRIES_UNREADABLE : TRIES_AFTER_END);
   } else if (!log->following) {
     finish(m, index, false);
   } else if (writer_ended(m, index)) {

@@ -22,7 +22,8 @@
 extern "C" {
 #endif
 
-/* LPOD_VERSION and LPOD_ABI as the library was compiled. */
+/* LPOD_VERSION as the library was compiled; and LPOD_ABI with a checksum of the library's inner layout, which is equal
+ * only between builds of one version. */
 LPOD_API const char *lpod_version(void);
 LPOD_API unsigned lpod_abi(void);
 

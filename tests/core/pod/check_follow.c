@@ -1,6 +1,6 @@
 /* The state machine of a run while its pod runs: logs, their end against the container's, the verdict, and what others
- * do to the pod meanwhile (LOG-2, LOG-9…12, L5–L7, M11, OUT-1, RES-7, FND-8, P9, V7, X05, X23, X25, X29, X31–X33, X50,
- * X52, X53). */
+ * do to the pod meanwhile (LOG-2, LOG-9…12, L5–L7, M11, OUT-1, RES-7, FND-8, P9, V7, M24, X05, X23, X25, X29, X31–X33,
+ * X50, X52, X53). */
 #include "machine_harness.h"
 
 START_TEST(test_a_fast_pod_is_read_not_followed) {
@@ -43,6 +43,25 @@ START_TEST(test_a_neighbour_never_holds_the_task_OUT_1_X52) {
   EXPECT("close1");
   log_end(0, false);
   EXPECT("close0 ended");
+}
+END_TEST
+
+START_TEST(test_a_log_that_is_gone_holds_nobody_up_M24) {
+  lpod_error gone = LPOD_ERROR_INIT;
+  lpod_fail(&gone, LPOD_E_CUT, "the kubelet says: failed to try resolving symlinks in path");
+  snprintf(gone.reason, sizeof gone.reason, "LogUnreadable");
+  lpod_input unreadable = {.kind = LPOD_IN_LOG_END, .error = &gone};
+  static const char *const waits[] = {"+log0:0.25", "+log0:0.5", "+log0:1"};
+  running();
+  see("phase=Succeeded base=exit:0");
+  for (int i = 0; i < 3; i++) {
+    feed(unreadable);
+    EXPECT(waits[i]);
+    timer(LPOD_TIMER_LOG);
+    EXPECT("tail0");
+  }
+  feed(unreadable);
+  EXPECT("gap0 close0 ended");
 }
 END_TEST
 
@@ -176,6 +195,7 @@ int main(void) {
   ADD(a_fast_pod_is_read_not_followed);
   ADD(exit_code_is_the_verdict_OUT_1_V7);
   ADD(a_neighbour_never_holds_the_task_OUT_1_X52);
+  ADD(a_log_that_is_gone_holds_nobody_up_M24);
   ADD(logs_resume_while_the_container_runs_L7_M11_X33);
   ADD(a_log_that_cannot_be_read_never_fails_the_task_LOG_9_O43);
   ADD(logs_off_LOG_2);
