@@ -322,7 +322,8 @@ describe("a task's life", function()
   it("the client is made once for all tries of an operator, the hook called once (API-1, HOK-1)", function()
     local made = 0
     lives { { exit_code = 1 }, {} }
-    local op = task { retries = 1, retry_delay = 0, callbacks = { on_sync_client_creation = function() made = made + 1 end } }
+    local function count() made = made + 1 end
+    local op = task { retries = 1, retry_delay = 0, callbacks = { on_sync_client_creation = count } }
     op:execute()
     op:execute()
     assert.equal(1, made)

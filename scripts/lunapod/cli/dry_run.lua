@@ -22,7 +22,7 @@ function dry_run.define(parser, cli)
   parser:argument("file", "The script. What follows -- is its `arg`."):argname "FILE"
   cli.script(parser)
   parser:option("-o --output", "yaml or json."):argname "FORMAT":choices { "yaml", "json" }:default "yaml"
-  parser:flag("--server", "Have the server check the pods, with its defaults and admission filled in; nothing is created.")
+  parser:flag("--server", "Have the server check the pods and fill in what it would; nothing is created.")
 end
 
 --- "# needs Secret a, ConfigMap b": what has to be there for the pod to start (DRY-2).

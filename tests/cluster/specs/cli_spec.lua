@@ -50,8 +50,8 @@ describe("lunapod", function()
         secrets = { lunapod.Secret { deploy_type = "env", deploy_target = "KEY", secret = "keys", key = "one" },
           lunapod.Secret { deploy_type = "volume", deploy_target = "/certs", secret = "certs" } },]]
       local result = support.expect_status(0, support.lunapod { "dry-run", script })
-      assert.truthy(result.out:find("# needs ConfigMap settings, Secret certs, Secret keys, Secret registry\n", 1, true),
-        result.out)
+      local needs = "# needs ConfigMap settings, Secret certs, Secret keys, Secret registry\n"
+      assert.truthy(result.out:find(needs, 1, true), result.out)
     end)
 
     it("--server: the pod as the server would make it, or why it would not; nothing is made (R3)", function()

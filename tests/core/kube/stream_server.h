@@ -295,7 +295,7 @@ static inline void rig_stop(rig *r) {
   server_stop(&r->server);
 }
 
-/* Owner o (it has a rig) serves these replies and starts its stream there: o->stream = starter(kube, &options, &err). */
+/* Owner o (it has a rig) serves these replies and starts its stream: o->stream = starter(kube, &options, &err). */
 #define rig_own(o, replies, count, stream, starter, options) \
   do { \
     lpod_error rig_error = LPOD_ERROR_INIT; \
