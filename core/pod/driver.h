@@ -28,7 +28,7 @@ lpod_driver *lpod_driver_new(const lpod_driver_options *options, lpod_error *err
 void lpod_driver_free(lpod_driver *driver); /* lets go of everything; the pod lives on */
 void lpod_driver_advance(lpod_driver *driver, lpod_phase phase);
 void lpod_driver_cancel(lpod_driver *driver, int64_t grace);
-lpod_rc lpod_driver_adopt(lpod_driver *driver, const lpod_value *pod, lpod_error *err); /* see lpod_run_adopt */
+lpod_rc lpod_driver_adopt(lpod_driver *driver, const lpod_value *object, lpod_error *err); /* see lpod_run_adopt */
 void lpod_driver_hold(lpod_driver *driver, bool held); /* read no more of its logs, or go on (L15); not in a callback */
 void lpod_driver_set_on_finish(lpod_driver *driver, lpod_on_finish on_finish);
 const lpod_report *lpod_driver_report(lpod_driver *driver);

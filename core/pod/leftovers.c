@@ -87,7 +87,8 @@ static lpod_rc treat(leftover *it, lpod_on_finish on_finish, lpod_error *err) {
   const char *method = lpod_leftover_request(it->uid, it->ended, it->succeeded, on_finish, &body);
   bool drop = strcmp(method, "DELETE") == 0;
   lpod_buf target = LPOD_BUF_INIT(2048);
-  lpod_rc rc = body ? lpod_target_core(&target, it->owner->ns, "pods", it->name, NULL, err) : lpod_nomem(err);
+  if (!body) return lpod_nomem(err);
+  lpod_rc rc = lpod_target_core(&target, it->owner->ns, "pods", it->name, NULL, err);
   if (rc == LPOD_OK) {
     lpod_kube_request request = {.verb = drop ? LPOD_VERB_DELETE : LPOD_VERB_PATCH,
                                  .method = method,
