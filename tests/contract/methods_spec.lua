@@ -197,7 +197,7 @@ describe("the contract: methods", function()
 
   it("S55 process_pod_deletion: deletes or keeps, as is_delete_operator_pod says", function()
     for delete, left in pairs { ["true"] = 0, ["false"] = 1 } do
-      pods.program((step_by_step:format("deletion", delete)) .. [[
+      pods.program((step_by_step:format("deletion-" .. delete, delete)) .. [[
         local pod = op:get_or_create_pod(op:build_pod_request_obj(context), context)
         op:await_pod_start(pod)
         op:extract_xcom(pod)
