@@ -25,6 +25,7 @@ static const lpod_waiting_rule shipped_rules[] = {
     {"CreateContainerError", NULL, 10, "config"},
     {"RunContainerError", NULL, 10, "config"},
     {"StartError", NULL, 10, "config"},
+    {"CrashLoopBackOff", NULL, 10, "config"}, /* of a native sidecar: what is never restarted does not get there */
     {NULL, NULL, 0, NULL},
 };
 
@@ -43,12 +44,17 @@ static bool is_bare_back_off(const lpod_container *c) {
          (!quote || !quote[1]);
 }
 
+/* A native sidecar that cannot be started shows as terminated between its restarts. */
+static bool holds_up(const lpod_container *c) {
+  return lpod_container_is(c, "waiting") || (c->sidecar && lpod_container_is(c, "terminated"));
+}
+
 static const lpod_container *waiting_container(const lpod_machine *m, const lpod_waiting_rule **rule) {
   const lpod_container *first = NULL;
   *rule = NULL;
   for (size_t i = 0; i < m->pod.container_count; i++) {
     const lpod_container *c = &m->pod.containers[i];
-    if (!lpod_container_is(c, "waiting")) continue;
+    if (!holds_up(c)) continue;
     if (!first) first = c;
     if ((*rule = rule_of(m, c))) return c;
   }

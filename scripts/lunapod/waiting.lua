@@ -10,6 +10,7 @@ local GRACES = {
   ErrImagePull = "image_grace", ImagePullBackOff = "image_grace",
   CreateContainerConfigError = "config_grace",
   CreateContainerError = "runtime_grace", RunContainerError = "runtime_grace", StartError = "runtime_grace",
+  CrashLoopBackOff = "runtime_grace",
 }
 
 --- The rules for the core's run; nil: the shipped ones.

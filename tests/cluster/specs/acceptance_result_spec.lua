@@ -65,6 +65,18 @@ describe("result:", function()
     assert.equal("[2] " .. seen.none.name .. " None\n", seen.reader.log)
   end)
 
+  it("an image for the sidecar without sh is an error that says so, and leaves nothing (RES-3, STA-5)", function()
+    local result = support.expect_status(1, support.lunapod { "run", support.file [[
+      local lunapod = require "lunapod"
+      lunapod.connections { kubernetes_default = { xcom_sidecar_container_image = "localhost/pause:1" } }
+      lunapod.task { task_id = "task", image = "busybox:1", cmds = { "true" }, do_xcom_push = true,
+        runtime_grace = 1, termination_grace_period = 1 }:execute()
+    ]] })
+    assert.truthy(result.err:find("init container airflow-xcom-sidecar of pod", 1, true), result.err)
+    assert.truthy(result.err:find("(class config)", 1, true), result.err)
+    assert.truthy(result.err:find('exec: "sh": executable file not found', 1, true), result.err)
+  end)
+
   it("O54 the base container ended, the pod still runs because of its sidecar: its exit code decides", function()
     assert.equal("succeeded", seen.ended.state, seen.ended.error)
     assert.equal(5, seen.ended.result)

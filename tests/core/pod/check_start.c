@@ -125,6 +125,21 @@ START_TEST(test_grace_used_up_STA_5) {
 }
 END_TEST
 
+START_TEST(test_a_sidecar_that_cannot_be_started_STA_5_RES_3) {
+  advance(LPOD_PHASE_STARTED);
+  feed_pod(LPOD_IN_CREATED, "phase=Pending scheduled=1");
+  see("phase=Pending scheduled=1 sidecar=waiting:RunContainerError:no_sh");
+  EXPECT("+grace:10");
+  see("phase=Pending scheduled=1 sidecar=waiting:CrashLoopBackOff:back-off");
+  EXPECT("");
+  see("phase=Pending scheduled=1 sidecar=exit:128:StartError");
+  EXPECT("");
+  timer(LPOD_TIMER_GRACE);
+  EXPECT("-start started!StartError");
+  ck_assert_str_eq(last_error.error_class, "config");
+}
+END_TEST
+
 START_TEST(test_refused_by_the_node_STA_4_O37) {
   advance(LPOD_PHASE_ENDED);
   feed_pod(LPOD_IN_CREATED, "phase=Pending");
@@ -162,6 +177,7 @@ int main(void) {
   ADD(waiting_reasons_STA_5_O36);
   ADD(a_late_secret_is_within_the_grace_X44);
   ADD(grace_used_up_STA_5);
+  ADD(a_sidecar_that_cannot_be_started_STA_5_RES_3);
   ADD(refused_by_the_node_STA_4_O37);
   ADD(execution_timeout_is_absolute_RTY_5);
   suite_add_tcase(suite, tests);
