@@ -46,7 +46,8 @@ static bool is_bare_back_off(const lpod_container *c) {
 
 /* A native sidecar that cannot be started shows as terminated between its restarts. */
 static bool holds_up(const lpod_container *c) {
-  return lpod_container_is(c, "waiting") || (c->sidecar && lpod_container_is(c, "terminated"));
+  bool restarted = c->sidecar;
+  return lpod_container_is(c, "waiting") || (restarted && lpod_container_is(c, "terminated"));
 }
 
 static const lpod_container *waiting_container(const lpod_machine *m, const lpod_waiting_rule **rule) {

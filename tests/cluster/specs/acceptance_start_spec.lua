@@ -48,10 +48,10 @@ describe("start:", function()
     function()
     local seen = support.report [[
       pod("unscheduled", { task_id = "unscheduled", arguments = { "true" }, node_selector = { ["no-such"] = "node" },
-        schedule_timeout_seconds = 2, startup_timeout_seconds = 100 })
+        schedule_timeout_seconds = 5, startup_timeout_seconds = 100 })
       pod("unscheduled-by-start-limit", { task_id = "unscheduled-2", arguments = { "true" },
-        node_selector = { ["no-such"] = "node" }, startup_timeout_seconds = 2 })
-      pod("unstarted", { task_id = "unstarted", arguments = { "true" }, startup_timeout_seconds = 2,
+        node_selector = { ["no-such"] = "node" }, startup_timeout_seconds = 5 })
+      pod("unstarted", { task_id = "unstarted", arguments = { "true" }, startup_timeout_seconds = 5,
         configmaps = { "no-such-map" } }) -- its grace is longer
     ]]
     for _, name in ipairs { "unscheduled", "unscheduled-by-start-limit" } do
