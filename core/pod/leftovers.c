@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST 32u /* of one task; more are left alone, and said */
+#define MOST 32u /* of one task; more are left alone */
 
 typedef struct leftover {
   lpod_leftovers *owner;
@@ -44,22 +44,18 @@ void lpod_leftovers_free(lpod_leftovers *l) {
 
 lpod_rc lpod_leftovers_add(lpod_leftovers *l, const lpod_pod *pod, const char *container, lpod_error *err) {
   if (l->count == MOST) return LPOD_OK;
-  const lpod_container *task = lpod_pod_container(pod, container);
-  bool over = lpod_container_is(task, "terminated");
   leftover *it = &l->pods[l->count];
   *it = (leftover){.owner = l,
                    .name = lpod_text_copy(pod->name),
                    .uid = lpod_text_copy(pod->uid),
                    .ended = lpod_pod_ended(pod),
-                   .succeeded = over && task->exit_code == 0 && task->signal == 0};
+                   .succeeded = lpod_container_succeeded(lpod_pod_container(pod, container))};
   l->count++;
   return it->name && it->uid ? LPOD_OK : lpod_nomem(err);
 }
 
 const char *lpod_leftover_request(const char *uid, bool ended, bool succeeded, lpod_on_finish on_finish, char **body) {
-  bool drop = on_finish == LPOD_FINISH_DELETE || (on_finish == LPOD_FINISH_DELETE_SUCCEEDED && succeeded) ||
-              (on_finish == LPOD_FINISH_DELETE_ACTIVE && !ended);
-  if (drop) {
+  if (lpod_finish_deletes(on_finish, ended, succeeded)) {
     *body =
         lpod_text_format("{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"preconditions\":{\"uid\":\"%s\"}}", uid);
     return "DELETE";

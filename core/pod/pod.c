@@ -212,3 +212,18 @@ bool lpod_pod_ended(const lpod_pod *pod) {
 bool lpod_container_is(const lpod_container *container, const char *state) {
   return container && strcmp(container->state, state) == 0;
 }
+
+bool lpod_container_succeeded(const lpod_container *container) {
+  return container && lpod_container_is(container, "terminated") && container->exit_code == 0 && container->signal == 0;
+}
+
+bool lpod_finish_deletes(lpod_on_finish on_finish, bool ended, bool succeeded) {
+  switch (on_finish) {
+  case LPOD_FINISH_DELETE: return true;
+  case LPOD_FINISH_DELETE_SUCCEEDED: return succeeded;
+  case LPOD_FINISH_DELETE_ACTIVE: return !ended;
+  case LPOD_FINISH_KEEP:
+  case LPOD_FINISH_ABANDON: break;
+  }
+  return false;
+}

@@ -35,6 +35,10 @@ const lpod_container *lpod_pod_container(const lpod_pod *pod, const char *name);
 
 bool lpod_pod_ended(const lpod_pod *pod);                                   /* phase Succeeded or Failed */
 bool lpod_container_is(const lpod_container *container, const char *state); /* NULL is in no state */
+bool lpod_container_succeeded(const lpod_container *container);             /* ended with 0; NULL has not */
+
+/* Is a pod deleted at its task's end (DEL-3)? ended: the pod; succeeded: its task container. */
+bool lpod_finish_deletes(lpod_on_finish on_finish, bool ended, bool succeeded);
 
 /* Do these labels (a map, or NULL) fit a selector: "a=b,c!=d,e,!f"? A key with a value that is not text does not fit.
  */

@@ -353,21 +353,7 @@ static bool end_phase(lpod_machine *m) {
   return true;
 }
 
-static bool succeeded(const lpod_machine *m) {
-  const lpod_container *task = machine_task(m);
-  return lpod_container_is(task, "terminated") && task->exit_code == 0 && task->signal == 0;
-}
-
-static bool wants_delete(const lpod_machine *m) {
-  switch (m->settings->on_finish) {
-  case LPOD_FINISH_DELETE: return true;
-  case LPOD_FINISH_DELETE_SUCCEEDED: return succeeded(m);
-  case LPOD_FINISH_DELETE_ACTIVE: return !lpod_pod_ended(&m->pod);
-  case LPOD_FINISH_KEEP:
-  case LPOD_FINISH_ABANDON: break;
-  }
-  return false;
-}
+static bool succeeded(const lpod_machine *m) { return lpod_container_succeeded(machine_task(m)); }
 
 /* Would the pod go on by itself? Not when all its containers but sidecars have ended: then it is about to. */
 static bool is_active(const lpod_machine *m) {
@@ -390,7 +376,7 @@ static bool clean_phase(lpod_machine *m) {
   }
   if (m->reached == LPOD_PHASE_RESULT && pod_awaited(m) && (m->failure.rc == LPOD_OK || m->verdict)) return false;
   machine_close_logs(m);
-  bool drop = wants_delete(m);
+  bool drop = lpod_finish_deletes(m->settings->on_finish, lpod_pod_ended(&m->pod), succeeded(m));
   if (!m->marked && (!drop || !succeeded(m))) {
     m->marked = true;
     send(m, LPOD_DO_MARK, STEP_MARK);

@@ -45,13 +45,13 @@ local function make(class, given)
   end
   local op = setmetatable(parameters.define(known), class)
   for name in pairs(own) do op[name] = given[name] end
-  op.definition, op.hooks = given, hooks.list(given.callbacks)
+  op.definition, op.hooks, op.own_fields = given, hooks.list(given.callbacks), own
   return op
 end
 
 --- A try's own copies of those fields, rendered.
 function Operator:render_own_fields(context)
-  for name in pairs(own_fields(self)) do
+  for name in pairs(self.own_fields) do
     if self[name] ~= nil then rawset(self, name, manifest.render(self.operator, name, self[name], context)) end
   end
 end

@@ -5,19 +5,10 @@ local lunapod = require "lunapod"
 local contexts = require "lunapod.context"
 local core = require "lunapod.core"
 local naming = require "lunapod.naming"
+local plain = require "tests.scripts.support.plain"
 
 local Secret, null = lunapod.Secret, lunapod.null
 local unpack = table.unpack or unpack -- luacheck: ignore 113
-
-local function plain(value)
-  if type(value) ~= "table" then return value end
-  local out, any = {}, false
-  for key, item in pairs(value) do
-    item = plain(item)
-    if item ~= nil then out[key], any = item, true end
-  end
-  return any and out or nil
-end
 
 --- The manifest of these parameters in the cases' context, or with other things in it. settings: connection, classic
 -- (an older server), call (more of the context).

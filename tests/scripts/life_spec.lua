@@ -11,15 +11,9 @@ describe("a task's life", function()
     lunapod.on_record = function(it) records[#records + 1] = it end
   end)
 
-  local function task(more)
-    local given = { task_id = "work", image = "busybox:1" }
-    for key, value in pairs(more or {}) do given[key] = value end
-    return lunapod.task(given)
-  end
+  local function task(more) return fake.task(lunapod, more) end
 
-  local function lives(list)
-    fake.pods = function() return list[#fake.runs + 1] or list[#list] end
-  end
+  local lives = fake.lives
 
   local function said(kind)
     local out = {}

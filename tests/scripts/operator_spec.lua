@@ -22,16 +22,9 @@ describe("a task", function()
     return found
   end
 
-  local function task(more)
-    local given = { task_id = "work", image = "busybox:1" }
-    for key, value in pairs(more or {}) do given[key] = value end
-    return lunapod.task(given)
-  end
+  local function task(more) return fake.task(lunapod, more) end
 
-  --- One life after the other.
-  local function lives(list)
-    fake.pods = function() return list[#fake.runs + 1] or list[#list] end
-  end
+  local lives = fake.lives
 
   local function failure(fn, ...)
     local ok, err = lunapod.pcall(fn, ...)

@@ -5,6 +5,7 @@
 local lunapod = require "lunapod"
 local contexts = require "lunapod.context"
 local core = require "lunapod.core"
+local plain = require "tests.scripts.support.plain"
 local naming = require "lunapod.naming"
 local differences = require "data.oracle.differences"
 
@@ -105,17 +106,6 @@ local function ours(case)
 end
 
 -- ---- comparing ----
-
-local function plain(value)
-  if value == core.null then return nil end
-  if type(value) ~= "table" then return value end
-  local out, any = {}, false
-  for key, item in pairs(value) do
-    item = plain(item)
-    if item ~= nil then out[key], any = item, true end
-  end
-  return any and out or nil
-end
 
 --- The peer's pod as ours would be: what is otherwise in every pod, by these rules.
 local function translated(case)

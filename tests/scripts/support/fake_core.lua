@@ -367,6 +367,18 @@ function fake.install()
   return require "lunapod"
 end
 
+--- The pods to come live one of these lives after the other, and the last one from then on.
+function fake.lives(list)
+  fake.pods = function() return list[#fake.runs + 1] or list[#list] end
+end
+
+--- A task "work" with these parameters, too.
+function fake.task(lunapod, more)
+  local given = { task_id = "work", image = "busybox:1" }
+  for key, value in pairs(more or {}) do given[key] = value end
+  return lunapod.task(given)
+end
+
 --- All that was written to a descriptor.
 function fake.output(fd)
   local texts = {}
